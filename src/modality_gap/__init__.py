@@ -1,0 +1,51 @@
+"""Mind the Modality Gap: the helper package of the book."""
+
+from . import plots
+from .cone import (
+    encode,
+    layerwise_cosine,
+    random_clip,
+    random_mlp,
+    relu_cosine_recursion,
+)
+from .contrastive import info_nce, info_nce_terms, softmax_entropy
+from .gap import (
+    gap_share,
+    gap_vector,
+    l2i,
+    l2m,
+    loss_landscape,
+    modality_separability,
+    recall_at_k,
+    rmg,
+    shift,
+)
+from .sphere import alignment, mean_cosine, normalize, paired_cosine, uniformity
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "alignment",
+    "encode",
+    "gap_share",
+    "gap_vector",
+    "info_nce",
+    "info_nce_terms",
+    "l2i",
+    "l2m",
+    "layerwise_cosine",
+    "loss_landscape",
+    "mean_cosine",
+    "modality_separability",
+    "normalize",
+    "paired_cosine",
+    "plots",
+    "random_clip",
+    "random_mlp",
+    "recall_at_k",
+    "relu_cosine_recursion",
+    "rmg",
+    "shift",
+    "softmax_entropy",
+    "uniformity",
+]

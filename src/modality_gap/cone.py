@@ -1,0 +1,216 @@
+"""The cone effect: random networks layer by layer, their infinite-width theory, random encoders."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from .sphere import mean_cosine, normalize
+from .torchvision_fix import import_torchvision
+
+Activation = Literal["linear", "tanh", "sigmoid", "relu", "leaky_relu", "gelu"]
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "linear": nn.Identity,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "gelu": nn.GELU,
+}
+
+
+class RandomLayer(nn.Module):
+    """activation(W h + b), optionally after LayerNorm and optionally added to h."""
+
+    def __init__(
+        self,
+        width: int,
+        activation: Activation,
+        *,
+        scale: float,
+        bias: bool,
+        residual: bool,
+        layer_norm: bool,
+        generator: torch.Generator,
+    ) -> None:
+        """Draw weights and bias from N(0, scale^2)."""
+        super().__init__()
+        self.norm = nn.LayerNorm(width, elementwise_affine=False) if layer_norm else nn.Identity()
+        self.linear = nn.Linear(width, width, bias=bias)
+        self.activation = ACTIVATIONS[activation]()
+        self.residual = residual
+        with torch.no_grad():
+            for parameter in self.linear.parameters():
+                parameter.normal_(0, scale, generator=generator)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Shape (N, width) to (N, width)."""
+        out = self.activation(self.linear(self.norm(h)))
+        return h + out if self.residual else out
+
+
+def random_mlp(
+    width: int,
+    depth: int,
+    activation: Activation = "relu",
+    *,
+    scale: float | None = None,
+    bias: bool = True,
+    residual: bool = False,
+    layer_norm: bool = False,
+    seed: int = 0,
+) -> nn.Sequential:
+    """A square network at random initialisation: `depth` layers of shape (width, width).
+
+    Args:
+        width, depth: both at least 1.
+        activation: "linear", "tanh", "sigmoid", "relu", "leaky_relu" (slope 0.01) or "gelu".
+        scale: standard deviation of weights and biases; 1 / sqrt(width) if None.
+        bias: whether the layers have one.
+        residual: add each layer's input to its output.
+        layer_norm: normalise each layer's input over its coordinates.
+        seed: of the weights; the global generator is left alone.
+
+    Returns:
+        The layers, in order, without gradients.
+
+    Raises:
+        ValueError: unknown activation, or width, depth or scale not positive.
+
+    Source: Liang et al. (2022), Fig. 2b.
+    """
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation: expected one of {sorted(ACTIVATIONS)}, got {activation!r}")
+    for name, value in {"width": width, "depth": depth, "scale": scale}.items():
+        if value is not None and value <= 0:
+            raise ValueError(f"{name}: expected a number above 0, got {value}")
+    # A stream of its own: inputs drawn from the same seed must not repeat the weights.
+    stream = np.random.SeedSequence([seed, 0xC0DE]).generate_state(1, np.uint64)
+    generator = torch.Generator().manual_seed(int(stream[0] >> 1))
+    layers = [
+        RandomLayer(
+            width,
+            activation,
+            scale=1 / math.sqrt(width) if scale is None else scale,
+            bias=bias,
+            residual=residual,
+            layer_norm=layer_norm,
+            generator=generator,
+        )
+        for _ in range(depth)
+    ]
+    return nn.Sequential(*layers).requires_grad_(False)
+
+
+def layerwise_cosine(layers: Iterable[nn.Module], inputs: Tensor) -> Tensor:
+    """Mean pairwise cosine of the activations after each layer, the diagonal excluded.
+
+    Including the diagonal, as Fig. 2b of the source does, turns a mean c over N inputs into
+    c + (1 - c) / N.
+
+    Args:
+        layers: modules applied one after another, such as `random_mlp(...)`; L of them.
+        inputs: shape (N, D), N >= 2; need not be of unit length.
+
+    Returns:
+        Shape (L + 1,): the cosine of the inputs, then that after every layer.
+
+    Raises:
+        ValueError: inputs is not a floating matrix of at least two rows, or a row of it or of an
+            activation is zero or not finite.
+
+    Source: Liang et al. (2022), section 2.2, Fig. 2b.
+    """
+    with torch.no_grad():
+        cosines = [mean_cosine(normalize(inputs))]
+        for layer in layers:
+            inputs = layer(inputs)
+            cosines.append(mean_cosine(normalize(inputs)))
+    return torch.stack(cosines)
+
+
+def relu_cosine_recursion(depth: int, width: int = 512, *, cosine: float = 0.0) -> Tensor:
+    """Cosine of two inputs after each layer of an infinitely wide random ReLU network.
+
+    For layers relu(W h + b) with W, b ~ N(0, 1 / width) and inputs of squared length `width`, as
+    N(0, I) has: with q = ||h||^2 and c = <h, h'>, the pre-activations have variance
+    K = (q + 1) / width and correlation rho = (c + 1) / (q + 1), and then
+    q <- width K / 2, c <- width K (sqrt(1 - rho^2) + rho (pi - arccos rho)) / (2 pi).
+
+    Args:
+        depth: number of layers, at least 1.
+        width: sets how large biases are beside the signal, at least 1.
+        cosine: of the two inputs, in [-1, 1]; 0 for independent Gaussian inputs.
+
+    Returns:
+        Shape (depth + 1,), float64: the cosine of the inputs, then that after every layer.
+
+    Raises:
+        ValueError: depth or width below 1, or cosine outside [-1, 1].
+
+    Source: the arc-cosine kernel of Cho & Saul (2009), applied to Liang et al. (2022), Fig. 2b.
+    """
+    if depth < 1 or width < 1:
+        raise ValueError(f"depth, width: expected at least 1, got {depth} and {width}")
+    if not -1 <= cosine <= 1:
+        raise ValueError(f"cosine: expected a number from -1 to 1, got {cosine}")
+    q, c, cosines = float(width), width * cosine, [cosine]
+    for _ in range(depth):
+        variance, rho = (q + 1) / width, min((c + 1) / (q + 1), 1.0)
+        q = width * variance / 2
+        angle_part = math.sqrt(1 - rho**2) + rho * (math.pi - math.acos(rho))
+        c = width * variance * angle_part / (2 * math.pi)
+        cosines.append(c / q)
+    return torch.tensor(cosines, dtype=torch.float64)
+
+
+def random_clip(name: str = "ViT-B-32", seed: int = 0) -> nn.Module:
+    """An open_clip model at its random initialisation, in evaluation mode.
+
+    Args:
+        name: an open_clip model name, such as "ViT-B-32", "RN50" or "ViT-S-32-alt".
+        seed: of the weights; the global generator is left alone.
+
+    Returns:
+        The model, with `encode_image` and `encode_text`, without gradients.
+
+    Raises:
+        ValueError: open_clip has no configuration of that name.
+    """
+    import_torchvision()
+    import open_clip
+
+    config = open_clip.get_model_config(name)
+    if config is None:
+        raise ValueError(
+            f"name: open_clip has no model {name!r}; see open_clip.list_models() for all names"
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return open_clip.CLIP(**config).eval().requires_grad_(False)
+
+
+def encode(encoder: Callable[[Tensor], Tensor], inputs: Tensor, batch_size: int = 32) -> Tensor:
+    """Unit embeddings of many inputs, a batch at a time, with a progress bar.
+
+    Args:
+        encoder: maps a batch of inputs to a batch of vectors, such as `model.encode_image`.
+        inputs: what the encoder reads, stacked along the first axis: N of them.
+        batch_size: how many inputs go through the encoder at once.
+
+    Returns:
+        Shape (N, D), unit rows.
+
+    Raises:
+        ValueError: an embedding is zero or not finite.
+    """
+    batches = inputs.split(batch_size)
+    with torch.no_grad():
+        return normalize(torch.cat([encoder(batch) for batch in tqdm(batches, leave=False)]))

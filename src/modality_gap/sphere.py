@@ -1,0 +1,222 @@
+"""Unit vectors: the checks every function shares, alignment, uniformity and mean cosine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+# A row counts as unit if its length is within this distance of one: wide enough for float32
+# rounding at any dimension, narrow enough to notice an embedding that was never normalised.
+UNIT_TOLERANCE = 1e-4
+# Rows per block. A pass over the rows converts one block at a time to float64; a pass over the
+# pairs holds a few square blocks. Neither grows with N.
+ROWS = 1024
+PAIR_ROWS = 2048
+
+
+def check_matrix(x: Tensor, name: str, min_rows: int = 2) -> None:
+    """Raise ValueError unless `x` is a floating (N, D) tensor with N >= min_rows, D >= 1."""
+    if not isinstance(x, Tensor):
+        raise ValueError(f"{name}: expected a torch.Tensor of shape (N, D), got {type(x).__name__}")
+    if x.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"{name}: expected float32 or float64, got {x.dtype}")
+    if x.ndim != 2:
+        raise ValueError(f"{name}: expected shape (N, D), got {tuple(x.shape)}")
+    if x.shape[0] < min_rows:
+        raise ValueError(f"{name}: expected at least {min_rows} row(s), got {x.shape[0]}")
+    if x.shape[1] < 1:
+        raise ValueError(f"{name}: expected at least one column, got shape {tuple(x.shape)}")
+
+
+def check_unit(x: Tensor, name: str) -> None:
+    """Raise ValueError unless `x` is (N, D), N >= 2, of unit rows; name the first bad row."""
+    check_matrix(x, name)
+    with torch.no_grad():
+        for start, rows in enumerate_blocks(x):
+            lengths = torch.linalg.vector_norm(rows, dim=1)
+            # Written so that a NaN length fails the comparison too.
+            good = (lengths - 1).abs() <= UNIT_TOLERANCE
+            if not good.all():
+                bad = int((~good).nonzero()[0])
+                raise ValueError(
+                    f"{name}: row {start + bad} {_complaint(rows[bad], float(lengths[bad]))}; "
+                    f"expected a unit row, see modality_gap.normalize"
+                )
+
+
+def check_pairs(x: Tensor, y: Tensor) -> None:
+    """Raise ValueError unless `x` and `y` are unit rows of one shape, dtype and device."""
+    check_unit(x, "x")
+    check_unit(y, "y")
+    if x.shape != y.shape:
+        raise ValueError(
+            f"y: expected the shape of x, {tuple(x.shape)}, because row i of x is paired with "
+            f"row i of y; got {tuple(y.shape)}"
+        )
+    if x.dtype != y.dtype or x.device != y.device:
+        raise ValueError(f"y: expected {x.dtype} on {x.device} like x, got {y.dtype} on {y.device}")
+
+
+def check_positive(value: float | Tensor, name: str) -> None:
+    """Raise ValueError unless `value` is one finite number above zero."""
+    if isinstance(value, Tensor) and value.numel() != 1:
+        raise ValueError(f"{name}: expected one number, got shape {tuple(value.shape)}")
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name}: expected a finite number above 0, got {float(value)}")
+
+
+def enumerate_blocks(x: Tensor, size: int = ROWS) -> Iterator[tuple[int, Tensor]]:
+    """Yield (index of the first row, block of at most `size` rows)."""
+    for start in range(0, len(x), size):
+        yield start, x[start : start + size]
+
+
+def normalize(x: Tensor) -> Tensor:
+    """Scale every row to unit length.
+
+    Args:
+        x: shape (N, D), float32 or float64, N >= 1.
+
+    Returns:
+        Shape (N, D), rows of length one in the same direction.
+
+    Raises:
+        ValueError: a row is zero or not finite, or `x` is not a floating matrix.
+    """
+    check_matrix(x, "x", min_rows=1)
+    # Dividing by the largest entry first keeps the squares from overflowing or vanishing.
+    largest = x.detach().abs().amax(dim=1, keepdim=True)
+    good = torch.isfinite(largest) & (largest > 0)
+    if not good.all():
+        bad = int((~good).nonzero()[0, 0])
+        raise ValueError(
+            f"x: row {bad} {_complaint(x[bad], 0.0)}; expected a finite row that is not zero"
+        )
+    scaled = x / largest
+    return scaled / torch.linalg.vector_norm(scaled, dim=1, keepdim=True)
+
+
+def alignment(x: Tensor, y: Tensor, alpha: float = 2) -> Tensor:
+    """Mean distance of positive pairs, raised to a power: E ||x_i - y_i||^alpha.
+
+    Args:
+        x, y: unit rows, shape (N, D), N >= 2; row i of x is paired with row i of y.
+        alpha: exponent, above 0.
+
+    Returns:
+        Scalar in [0, 2^alpha]; 0 when all pairs coincide. Differentiable.
+
+    Raises:
+        ValueError: shapes differ, fewer than two rows, a row is not of unit length, alpha <= 0.
+
+    Source: Wang & Isola (2020), section 4.1.
+    """
+    check_pairs(x, y)
+    check_positive(alpha, "alpha")
+    return torch.linalg.vector_norm(x - y, dim=1).pow(alpha).mean()
+
+
+def uniformity(x: Tensor, t: float = 2) -> Tensor:
+    """Logarithm of the mean Gaussian potential of all pairs i < j: log E exp(-t ||x_i - x_j||^2).
+
+    Exact at any N: the pairs are visited in blocks, so memory does not grow with N^2, forward or
+    backward.
+
+    Args:
+        x: unit rows, shape (N, D), N >= 2.
+        t: sharpness of the potential, above 0.
+
+    Returns:
+        Scalar <= 0; 0 when all rows coincide, more negative when they spread. Differentiable.
+
+    Raises:
+        ValueError: fewer than two rows, a row is not of unit length, t <= 0.
+
+    Source: Wang & Isola (2020), section 4.1.
+    """
+    check_unit(x, "x")
+    check_positive(t, "t")
+    n = len(x)
+    parts = []
+    for i, rows in enumerate_blocks(x, PAIR_ROWS):
+        for j, columns in enumerate_blocks(x[i:], PAIR_ROWS):
+            if i + PAIR_ROWS >= n or not (torch.is_grad_enabled() and x.requires_grad):
+                parts.append(_log_potential(rows, columns, t, diagonal=j == 0))
+            else:  # recompute the block in the backward pass instead of keeping it
+                parts.append(
+                    checkpoint(_log_potential, rows, columns, t, j == 0, use_reentrant=False)
+                )
+    total = torch.logsumexp(torch.stack(parts).double(), dim=0)
+    return (total - math.log(n * (n - 1) / 2)).to(x.dtype)
+
+
+def _log_potential(rows: Tensor, columns: Tensor, t: float, diagonal: bool) -> Tensor:
+    """log sum exp(-t ||a - b||^2) over a block; on a diagonal block only over pairs i < j."""
+    squares = (rows * rows).sum(dim=1, keepdim=True), (columns * columns).sum(dim=1)
+    exponents = torch.addmm(-t * squares[1], rows, columns.T, alpha=2 * t) - t * squares[0]
+    if diagonal:
+        i, j = torch.triu_indices(len(rows), len(rows), offset=1, device=rows.device)
+        exponents = exponents[i, j]
+    return torch.logsumexp(exponents.flatten(), dim=0)
+
+
+def mean_cosine(x: Tensor) -> Tensor:
+    """Mean cosine similarity over all pairs i != j, the diagonal excluded.
+
+    One pass: the sum over all pairs is ||sum_i x_i||^2, from which the diagonal is subtracted.
+
+    Args:
+        x: unit rows, shape (N, D), N >= 2.
+
+    Returns:
+        Scalar in [-1/(N-1), 1].
+
+    Raises:
+        ValueError: fewer than two rows, or a row is not of unit length.
+
+    Source: Liang et al. (2022), section 2 (cone effect, Fig. 2a).
+    """
+    check_unit(x, "x")
+    n = len(x)
+    total, squares = column_sum(x), x.new_zeros((), dtype=torch.float64)
+    for _, rows in enumerate_blocks(x):
+        squares = squares + (rows.double() ** 2).sum()
+    return ((total @ total - squares) / (n * (n - 1))).to(x.dtype)
+
+
+def paired_cosine(x: Tensor, y: Tensor) -> Tensor:
+    """Mean cosine similarity of the pairs (x_i, y_i).
+
+    Args:
+        x, y: unit rows, shape (N, D), N >= 2.
+
+    Returns:
+        Scalar in [-1, 1].
+
+    Raises:
+        ValueError: shapes differ, fewer than two rows, or a row is not of unit length.
+    """
+    check_pairs(x, y)
+    total = x.new_zeros((), dtype=torch.float64)
+    for start, rows in enumerate_blocks(x):
+        total = total + (rows.double() * y[start : start + len(rows)].double()).sum()
+    return (total / len(x)).to(x.dtype)
+
+
+def column_sum(x: Tensor) -> Tensor:
+    """Sum of the rows in float64, shape (D,)."""
+    return x.sum(dim=0, dtype=torch.float64)
+
+
+def _complaint(row: Tensor, length: float) -> str:
+    if row.isnan().any():
+        return "holds a NaN"
+    if row.isinf().any():
+        return "holds an infinite value"
+    if not row.any():
+        return "is zero"
+    return f"has length {length:.6g}"
