@@ -43,7 +43,8 @@ class RandomLayer(nn.Module):
         """Draw weights and bias from N(0, scale^2)."""
         super().__init__()
         self.norm = nn.LayerNorm(width, elementwise_affine=False) if layer_norm else nn.Identity()
-        self.linear = nn.Linear(width, width, bias=bias)
+        # skip_init: nn.Linear would draw its default weights from the global generator.
+        self.linear = nn.utils.skip_init(nn.Linear, width, width, bias=bias)
         self.activation = ACTIVATIONS[activation]()
         self.residual = residual
         with torch.no_grad():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -15,11 +16,11 @@ from .contrastive import info_nce, info_nce_terms
 from .sphere import (
     check_pairs,
     check_positive,
-    column_sum,
     enumerate_blocks,
-    mean_cosine,
+    mean_cosine_unchecked,
     normalize,
-    paired_cosine,
+    paired_cosine_unchecked,
+    row_sums,
 )
 
 # Largest number of similarities held at once in retrieval: 128 MiB in float32.
@@ -103,11 +104,13 @@ def rmg(x: Tensor, y: Tensor) -> Tensor:
 
     Source: Schrodi et al. (2025), relative modality gap.
     """
-    between = (1 - paired_cosine(x, y)) / 2
-    within = (1 - mean_cosine(x)) / 4 + (1 - mean_cosine(y)) / 4
-    if between + within <= 0:
+    check_pairs(x, y)
+    between = (1 - paired_cosine_unchecked(x, y)) / 2
+    within = (1 - mean_cosine_unchecked(x)) / 4 + (1 - mean_cosine_unchecked(y)) / 4
+    if between + within <= torch.finfo(x.dtype).eps:
         raise ValueError("x, y: all rows coincide; expected at least two different embeddings")
-    return between / (between + within)
+    # Rounding alone can leave the interval, by about 1e-7 in float32.
+    return (between / (between + within)).clamp(0, 1).to(x.dtype)
 
 
 def gap_share(x: Tensor, y: Tensor) -> Tensor:
@@ -196,11 +199,13 @@ def shift(x: Tensor, y: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
         The moved pair, unit rows, each of shape (N, D).
 
     Raises:
-        ValueError: shapes differ, fewer than two rows, a row is not of unit length, or a moved row
-            is zero.
+        ValueError: shapes differ, fewer than two rows, a row is not of unit length, alpha is not
+            finite, or a moved row is zero.
 
     Source: Liang et al. (2022), section 4.2.
     """
+    if not math.isfinite(alpha):
+        raise ValueError(f"alpha: expected a finite number, got {alpha}")
     delta = gap_vector(x, y)
     return normalize(x - alpha * delta), normalize(y + alpha * delta)
 
@@ -270,7 +275,7 @@ def loss_landscape(
 
 
 def _gap(x: Tensor, y: Tensor) -> Tensor:
-    return (column_sum(x) - column_sum(y)) / len(x)
+    return (row_sums(x)[0] - row_sums(y)[0]) / len(x)
 
 
 def _recall(x: Tensor, y: Tensor, k: int) -> float:

@@ -63,10 +63,12 @@ def check_pairs(x: Tensor, y: Tensor) -> None:
 
 def check_positive(value: float | Tensor, name: str) -> None:
     """Raise ValueError unless `value` is one finite number above zero."""
-    if isinstance(value, Tensor) and value.numel() != 1:
-        raise ValueError(f"{name}: expected one number, got shape {tuple(value.shape)}")
+    if isinstance(value, Tensor):
+        if value.numel() != 1:
+            raise ValueError(f"{name}: expected one number, got shape {tuple(value.shape)}")
+        value = value.item()
     if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name}: expected a finite number above 0, got {float(value)}")
+        raise ValueError(f"{name}: expected a finite number above 0, got {value}")
 
 
 def enumerate_blocks(x: Tensor, size: int = ROWS) -> Iterator[tuple[int, Tensor]]:
@@ -181,11 +183,7 @@ def mean_cosine(x: Tensor) -> Tensor:
     Source: Liang et al. (2022), section 2 (cone effect, Fig. 2a).
     """
     check_unit(x, "x")
-    n = len(x)
-    total, squares = column_sum(x), x.new_zeros((), dtype=torch.float64)
-    for _, rows in enumerate_blocks(x):
-        squares = squares + (rows.double() ** 2).sum()
-    return ((total @ total - squares) / (n * (n - 1))).to(x.dtype)
+    return mean_cosine_unchecked(x).to(x.dtype)
 
 
 def paired_cosine(x: Tensor, y: Tensor) -> Tensor:
@@ -201,15 +199,33 @@ def paired_cosine(x: Tensor, y: Tensor) -> Tensor:
         ValueError: shapes differ, fewer than two rows, or a row is not of unit length.
     """
     check_pairs(x, y)
+    return paired_cosine_unchecked(x, y).to(x.dtype)
+
+
+def row_sums(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Sum of the rows, shape (D,), and sum of their squared lengths, in float64 and one pass."""
+    total = x.new_zeros(x.shape[1], dtype=torch.float64)
+    squares = x.new_zeros((), dtype=torch.float64)
+    for _, rows in enumerate_blocks(x):
+        rows = rows.double()
+        total = total + rows.sum(dim=0)
+        squares = squares + rows.flatten() @ rows.flatten()
+    return total, squares
+
+
+def mean_cosine_unchecked(x: Tensor) -> Tensor:
+    """`mean_cosine` in float64, for rows already known to be of unit length."""
+    total, squares = row_sums(x)
+    return (total @ total - squares) / (len(x) * (len(x) - 1))
+
+
+def paired_cosine_unchecked(x: Tensor, y: Tensor) -> Tensor:
+    """`paired_cosine` in float64, for rows already known to be of unit length."""
     total = x.new_zeros((), dtype=torch.float64)
     for start, rows in enumerate_blocks(x):
-        total = total + (rows.double() * y[start : start + len(rows)].double()).sum()
-    return (total / len(x)).to(x.dtype)
-
-
-def column_sum(x: Tensor) -> Tensor:
-    """Sum of the rows in float64, shape (D,)."""
-    return x.sum(dim=0, dtype=torch.float64)
+        partners = y[start : start + len(rows)]
+        total = total + rows.double().flatten() @ partners.double().flatten()
+    return total / len(x)
 
 
 def _complaint(row: Tensor, length: float) -> str:
