@@ -37,8 +37,8 @@ CHAPTER = re.compile(r"notebooks/(\d\d)_\w+")
 #   BOOK_REPOSITORY_URL     for example https://github.com/owner/name; repository and Binder buttons
 #   BOOK_REPOSITORY_BRANCH  main if not given
 #   BOOK_NOTEBOOKS_URL      folder with the built notebooks on GitHub, for the Colab button. Colab
-#                           opens .ipynb files only, and the repository holds none; a branch with the
-#                           published site has them, for example
+#                           opens .ipynb files only, and the repository holds none; a branch that
+#                           the site is published from has them, for example
 #                           https://github.com/owner/name/blob/gh-pages/_sources
 SETTINGS = {
     "book_repository_url": ("BOOK_REPOSITORY_URL", ""),
@@ -89,8 +89,8 @@ def source_hash(folder: Path) -> str:
 def set_execution_cache(app: Sphinx, config: Config) -> None:
     """Put the cache of executed chapters in a folder named after the state of `src/`.
 
-    MyST-NB looks a chapter up by its code cells alone. With a new path it finds nothing and executes
-    again; and as the path is part of the configuration, Sphinx reads the pages again.
+    MyST-NB looks a chapter up by its code cells alone. With a new path it finds nothing and
+    executes again; and as the path is part of the configuration, Sphinx reads the pages again.
     """
     state = source_hash(Path(app.srcdir) / "src" / "modality_gap")
     config.nb_execution_cache_path = str(Path(app.outdir).parent / ".jupyter_cache" / state)
@@ -142,7 +142,7 @@ class DarkFigures(SphinxTransform):
 
     default_priority = 500
 
-    def apply(self, **kwargs: Any) -> None:
+    def apply(self, **kwargs: object) -> None:
         """Replace each image by a container that holds the pair."""
         drawn = Path(self.env.mystnb_config.output_folder)
         for image in list(self.document.findall(nodes.image)):
@@ -170,7 +170,7 @@ class DarkFigures(SphinxTransform):
 
 
 def add_chapter_buttons(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object
 ) -> None:
     """Offer a chapter as a notebook without outputs and, if the repository is known, online."""
     if not CHAPTER.fullmatch(pagename):
@@ -221,9 +221,11 @@ def set_repository(app: Sphinx, config: Config) -> None:
 
 def check_build(app: Sphinx, exception: Exception | None) -> None:
     """Turn failed cells and missing pages into errors that nobody can overlook."""
-    if exception is not None:
-        return
-    problems = failed_cells(app) + missing_pages(app)
+    if exception is not None:  # such as a kernel that died
+        page = app.env.temp_data.get("docname") if app.env else None
+        problems = [f"FAILED: {page}, {type(exception).__name__}: {exception}"] if page else []
+    else:
+        problems = failed_cells(app) + missing_pages(app)
     if problems or app._warncount:
         # Sphinx does not repeat a warning for a page it has not read again: read all next time.
         Path(app.doctreedir, "environment.pickle").unlink(missing_ok=True)
@@ -231,6 +233,7 @@ def check_build(app: Sphinx, exception: Exception | None) -> None:
         app.statuscode = 1
         # Printed when Python ends, so that it stands below everything else.
         atexit.register(print, "\n" + "\n".join(problems), file=sys.stderr)
+    if problems or exception:
         return
     cache = Path(app.config.nb_execution_cache_path)
     for old in cache.parent.iterdir():
@@ -247,12 +250,14 @@ def failed_cells(app: Sphinx) -> list[str]:
             path = Path(app.env.doc2path(docname)).relative_to(app.srcdir).as_posix()
             executed = Path(app.env.mystnb_config.output_folder, docname + ".ipynb")
             cell = describe_failure(json.loads(executed.read_text("utf-8")))
-            problems.append(f"FAILED: {path}, {cell or result['traceback'].strip()}")
+            if result["error"] == "CellTimeoutError":
+                cell = f"{cell} (longer than {app.config.nb_execution_timeout} s)"
+            problems.append(f"FAILED: {path}, {cell}")
     return problems
 
 
-def describe_failure(notebook: dict[str, Any]) -> str | None:
-    """Where an executed notebook failed, and how; None if no cell says so."""
+def describe_failure(notebook: dict[str, Any]) -> str:
+    """Where an executed notebook failed, and how."""
     lines = notebook["metadata"].get("source_map", [])
     code = [(i, cell) for i, cell in enumerate(notebook["cells"]) if cell["cell_type"] == "code"]
     for number, (i, cell) in enumerate(code, start=1):
@@ -260,7 +265,7 @@ def describe_failure(notebook: dict[str, Any]) -> str | None:
             if output["output_type"] == "error":
                 where = f" (line {lines[i] + 1})" if lines else ""
                 return f"code cell {number}{where}: {output['ename']}: {output['evalue']}"
-    return None
+    return "no cell reports an error"
 
 
 def missing_pages(app: Sphinx) -> list[str]:

@@ -1,0 +1,48 @@
+# Every target works from a bare checkout: it makes .venv, installs what is missing, then runs.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := book
+.PHONY: book test install lab serve bench clean help
+
+book: $(INSTALLED)  ## build the website, executing every chapter that changed (the default)
+	$(BIN)/jupyter-book build . -W -n --keep-going
+	@echo "The book: _build/html/index.html"
+
+test: $(INSTALLED)  ## unit tests, every chapter as a test, and the checks of the built website
+	$(BIN)/python -m pytest
+
+install: $(INSTALLED)  ## only set up .venv
+
+lab: $(INSTALLED)  ## open the chapters in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+serve: book  ## build, then serve the website at http://localhost:8000
+	$(BIN)/python -m http.server --directory _build/html --bind localhost 8000
+
+bench: $(INSTALLED)  ## time and memory of the package against textbook versions
+	$(BIN)/python -m pytest benchmarks -n 0 --benchmark-enable
+
+clean:  ## remove the built website and every cache, keep .venv
+	rm -rf _build .pytest_cache .ruff_cache .mypy_cache .hypothesis .benchmarks
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1#/p' Makefile | awk -F'#' '{ printf "%-16s%s\n", $$1, $$2 }'
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+	  echo "This book needs Python 3.11, 3.12 or 3.13; '$(PYTHON)' is missing or is another version."; \
+	  echo "Name one that you have, for example: make $(or $(MAKECMDGOALS),book) PYTHON=python3.12"; \
+	  exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { \
+	  rm -rf .venv; \
+	  echo "'$(PYTHON)' cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv"; \
+	  exit 1; }
+	$(BIN)/python -m pip install -c constraints.txt -e '.[book,test]'
+	@# Double click opens a chapter as a notebook. The setting stays inside .venv.
+	@mkdir -p .venv/share/jupyter/lab/settings
+	@echo '{"@jupyterlab/docmanager-extension:plugin": {"defaultViewers": {"markdown": "Jupytext Notebook"}}}' \
+	  > .venv/share/jupyter/lab/settings/overrides.json
+	@touch $@

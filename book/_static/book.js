@@ -1,0 +1,9 @@
+// Paper is white: print the light page, with its light figures, whatever the screen shows.
+let screenTheme;
+window.addEventListener("beforeprint", () => {
+  screenTheme = document.documentElement.dataset.theme;
+  document.documentElement.dataset.theme = "light";
+});
+window.addEventListener("afterprint", () => {
+  document.documentElement.dataset.theme = screenTheme;
+});

@@ -1,0 +1,37 @@
+"""Makes tests of the chapters: each code cell of a text notebook is one test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from unittest import mock
+
+import jupytext
+import pytest
+from nbval.plugin import IPyNbCell, IPyNbFile
+
+
+class TextNotebook(IPyNbFile):
+    """A chapter in Markdown, read by jupytext and run by nbval."""
+
+    def collect(self) -> Iterable[IPyNbCell]:
+        """One test for each code cell."""
+        notebook = jupytext.read(self.path)
+        with mock.patch("nbval.plugin.nbformat.read", return_value=notebook):
+            yield from super().collect()
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> TextNotebook | None:
+    """Collect `notebooks/*.md`."""
+    if file_path.suffix == ".md" and file_path.parent.name == "notebooks":
+        return TextNotebook.from_parent(parent, path=file_path)
+    return None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Share the cores between the workers; no progress bars."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    threads = max(1, len(os.sched_getaffinity(0)) // workers)
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    os.environ["TQDM_DISABLE"] = "1"
