@@ -23,15 +23,16 @@ class TextNotebook(IPyNbFile):
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> TextNotebook | None:
-    """Collect `notebooks/*.md`."""
-    if file_path.suffix == ".md" and file_path.parent.name == "notebooks":
-        return TextNotebook.from_parent(parent, path=file_path)
+    """Collect the pages of the book that are text notebooks."""
+    if file_path.suffix == ".md" and file_path.parent.name in ("book", "notebooks"):
+        if "format_name: myst" in file_path.read_text("utf-8"):
+            return TextNotebook.from_parent(parent, path=file_path)
     return None
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Share the cores between the workers; no progress bars."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    threads = max(1, len(os.sched_getaffinity(0)) // workers)
+    threads = max(1, (os.cpu_count() or 1) // workers)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     os.environ["TQDM_DISABLE"] = "1"

@@ -2,7 +2,7 @@
 
 - The cache of executed chapters follows the state of `src/`, not only of the chapter.
 - A chapter keeps the number in its file name, on the page, in the sidebar and in its figures.
-- Every figure that a code cell draws gets a second version for the dark page.
+- Every SVG figure gets a second version for the dark page.
 - Every chapter can be downloaded as a notebook; Binder, Colab and repository buttons appear only
   when the build is told where the repository is.
 - A failed cell, a missing page, or any warning makes the build end with an error, every time.
@@ -58,7 +58,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-get-updated", restore_running_numbers, priority=400)
     app.connect("env-get-updated", number_chapters, priority=600)
     app.add_transform(DarkFigures)
-    app.connect("html-page-context", add_chapter_buttons)
+    app.connect("html-page-context", add_notebook_buttons)
     app.connect("build-finished", check_build)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -135,7 +135,7 @@ def darken(svg: str, colors: dict[str, str]) -> str:
 
 
 class DarkFigures(SphinxTransform):
-    """Put beside every SVG that a code cell drew a copy in the colours of the dark page.
+    """Put beside every SVG a copy in the colours of the dark page.
 
     The theme shows one of the two. The other is not displayed, so screen readers skip it.
     """
@@ -143,25 +143,27 @@ class DarkFigures(SphinxTransform):
     default_priority = 500
 
     def apply(self, **kwargs: object) -> None:
-        """Replace each image by a container that holds the pair."""
+        """Replace each image by an element that holds the pair."""
         drawn = Path(self.env.mystnb_config.output_folder)
         for image in list(self.document.findall(nodes.image)):
-            path = Path(self.env.srcdir, image["uri"].lstrip("/"))
-            if path.suffix != ".svg" or not path.is_relative_to(drawn):
+            path = Path(self.env.relfn2path(image["uri"])[1])
+            if path.suffix != ".svg" or not path.is_file():
                 continue
             from modality_gap.plots import DARK  # imports PyTorch: only where a figure needs it
 
-            dark_path = path.with_suffix(".dark.svg")
+            dark_path = drawn / f"{path.stem}.dark.svg"
             svg = darken(path.read_text("utf-8"), DARK)
             # Sphinx reads a page again when a file it shows is newer than the page.
             if not dark_path.exists() or dark_path.read_text("utf-8") != svg:
+                drawn.mkdir(parents=True, exist_ok=True)
                 dark_path.write_text(svg, "utf-8")
             dark = image.deepcopy()
-            dark["uri"] = str(Path(image["uri"]).with_suffix(".dark.svg").as_posix())
+            dark["uri"] = "/" + Path(os.path.relpath(dark_path, self.env.srcdir)).as_posix()
             image["classes"].append("only-light")
             dark["classes"].append("only-dark")
-            # The theme hides a caption beside a hidden image; a container keeps them apart.
-            pair = nodes.container(classes=["figure-pair"])
+            # The theme hides a caption beside a hidden image; an element around the pair keeps
+            # them apart.
+            pair = nodes.inline(classes=["figure-pair"])
             image.parent.replace(image, pair)
             pair += [image, dark]
 
@@ -169,11 +171,11 @@ class DarkFigures(SphinxTransform):
 # Downloads and buttons
 
 
-def add_chapter_buttons(
+def add_notebook_buttons(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object
 ) -> None:
-    """Offer a chapter as a notebook without outputs and, if the repository is known, online."""
-    if not CHAPTER.fullmatch(pagename):
+    """Offer a notebook page as .ipynb without outputs and, if the repository is known, online."""
+    if "kernelspec" not in app.env.metadata[pagename]:
         return
     target = Path(app.outdir, "_sources", pagename + ".ipynb")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -184,23 +186,23 @@ def add_chapter_buttons(
         for name, icon, url in launch_links(app.config, pagename)
     ]
     if buttons:
-        menu = {"type": "group", "tooltip": "Run this chapter", "icon": "fas fa-rocket"}
+        menu = {"type": "group", "tooltip": "Run this page", "icon": "fas fa-rocket"}
         context["header_buttons"].append({**menu, "buttons": buttons, "label": "launch-buttons"})
 
 
-def launch_links(config: Config, chapter: str) -> list[tuple[str, str, str]]:
-    """(name, icon, address) of the services that can run a chapter of a published repository."""
+def launch_links(config: Config, page: str) -> list[tuple[str, str, str]]:
+    """(name, icon, address) of the services that can run a page of a published repository."""
     links = []
     repository = re.fullmatch(r"https://github\.com/([^/]+/[^/]+)", config.book_repository_url)
     if repository:
         url = (
             f"https://mybinder.org/v2/gh/{repository[1]}/{config.book_repository_branch}"
-            f"?urlpath=lab/tree/{chapter}.md%3Ffactory%3DJupytext%20Notebook"
+            f"?urlpath=lab/tree/{page}.md%3Ffactory%3DJupytext%20Notebook"
         )
         links.append(("Binder", "_static/images/logo_binder.svg", url))
     notebooks = re.fullmatch(r"https://github\.com/(.+)", config.book_notebooks_url)
     if notebooks:
-        url = f"https://colab.research.google.com/github/{notebooks[1]}/{chapter}.ipynb"
+        url = f"https://colab.research.google.com/github/{notebooks[1]}/{page}.ipynb"
         links.append(("Colab", "_static/images/logo_colab.png", url))
     return links
 

@@ -181,7 +181,8 @@ def recall_at_k(x: Tensor, y: Tensor, k: int = 1) -> tuple[float, float]:
     check_pairs(x, y)
     if not 1 <= k <= len(x):
         raise ValueError(f"k: expected a whole number from 1 to N = {len(x)}, got {k}")
-    return _recall(x, y, k), _recall(y, x, k)
+    with torch.no_grad():
+        return _recall(x, y, k), _recall(y, x, k)
 
 
 def shift(x: Tensor, y: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
@@ -281,9 +282,10 @@ def _gap(x: Tensor, y: Tensor) -> Tensor:
 def _recall(x: Tensor, y: Tensor, k: int) -> float:
     found = 0.0
     for start, rows in enumerate_blocks(x, max(1, SIMILARITIES // len(x))):
+        # 1 where another row is more similar than the partner, 0 for a tie, -1 where it is less.
         similarity = rows @ y.T
-        partner = similarity.diagonal(start)[:, None]
-        greater = (similarity > partner).sum(dim=1)
-        equal = (similarity == partner).sum(dim=1)
+        order = similarity.sub_(similarity.diagonal(start)[:, None].clone()).sign_()
+        balance, decided = order.sum(dim=1), order.abs_().sum(dim=1)
+        greater, equal = (decided + balance) / 2, len(x) - decided
         found += float(((k - greater) / equal).clamp(0, 1).double().sum())
     return found / len(x)
