@@ -22,7 +22,7 @@ serve: book  ## build, then serve the website at http://localhost:8000
 	$(BIN)/python -m http.server --directory _build/html --bind localhost 8000
 
 bench: $(INSTALLED)  ## time and memory of the package against textbook versions
-	$(BIN)/python -m pytest benchmarks -n 0 --benchmark-enable $(ARGUMENTS)
+	$(BIN)/python -m pytest benchmarks -n 0 --benchmark-enable $(ARGUMENTS) $(ARGUMENTS)
 
 clean:  ## remove the built website and every cache, keep .venv
 	rm -rf _build .pytest_cache .ruff_cache .mypy_cache .hypothesis .benchmarks
@@ -32,7 +32,7 @@ help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1#/p' Makefile | awk -F'#' '{ printf "%-16s%s\n", $$1, $$2 }'
 
 $(INSTALLED): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || { \
 	  echo "This book needs Python 3.11, 3.12 or 3.13; '$(PYTHON)' is missing or is another version."; \
 	  echo "Name one that you have, for example: make $(or $(MAKECMDGOALS),book) PYTHON=python3.12"; \
 	  exit 1; }
@@ -41,8 +41,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  echo "'$(PYTHON)' cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv"; \
 	  exit 1; }
 	$(BIN)/python -m pip install -c constraints.txt -e '.[book,test]'
-	@# Double click opens a chapter as a notebook. The setting stays inside .venv.
+	@# In make lab a double click opens a chapter as a notebook. The setting stays inside .venv.
 	@mkdir -p .venv/share/jupyter/lab/settings
-	@echo '{"@jupyterlab/docmanager-extension:plugin": {"defaultViewers": {"markdown": "Jupytext Notebook"}}}' \
-	  > .venv/share/jupyter/lab/settings/overrides.json
+	@cp notebooks/.jupyterlab.json .venv/share/jupyter/lab/settings/overrides.json
 	@touch $@

@@ -24,9 +24,8 @@ class TextNotebook(IPyNbFile):
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> TextNotebook | None:
     """Collect the pages of the book that are text notebooks."""
-    if file_path.suffix == ".md" and file_path.parent.name in ("book", "notebooks"):
-        if "format_name: myst" in file_path.read_text("utf-8"):
-            return TextNotebook.from_parent(parent, path=file_path)
+    if file_path.suffix == ".md" and "format_name: myst" in file_path.read_text("utf-8"):
+        return TextNotebook.from_parent(parent, path=file_path)
     return None
 
 

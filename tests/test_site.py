@@ -102,6 +102,10 @@ def test_every_picture_has_an_alt_text() -> None:
 
 def test_every_figure_has_one_numbered_caption() -> None:
     for page in toc_pages():
+        bare = [
+            image for image in parse(page).select("main img") if not image.find_parent("figure")
+        ]
+        assert bare == [], page.name
         for figure in parse(page).select("main figure"):
             numbers = figure.select("figcaption .caption-number")
             assert len(numbers) == 1, f"{page.name}: {figure.get('id')}"

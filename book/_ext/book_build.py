@@ -66,14 +66,24 @@ def setup(app: Sphinx) -> dict[str, Any]:
 # Execution
 
 
+# IPython's configuration of the kernels that execute the chapters.
+KERNEL_CONFIG = """\
+# Otherwise every kernel warns that it listens on the local machine unencrypted.
+c.IPKernelApp.log_level = "ERROR"
+# In a notebook tqdm.auto heeds no TQDM_DISABLE, and its widgets load scripts from elsewhere.
+c.InteractiveShellApp.exec_lines = [
+    "import tqdm, tqdm.auto; tqdm.auto.tqdm, tqdm.auto.trange = tqdm.tqdm, tqdm.trange; del tqdm"
+]
+"""
+
+
 def set_kernel_environment(app: Sphinx, config: Config) -> None:
     """Set what the kernels inherit: no progress bars, and nothing from the user's own IPython."""
-    os.environ["TQDM_DISABLE"] = "1"
     profile = Path(app.outdir).parent / ".ipython" / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
-    # Without this every kernel warns that it listens on the local machine unencrypted.
-    (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 'ERROR'\n")
+    (profile / "ipython_kernel_config.py").write_text(KERNEL_CONFIG)
     os.environ["IPYTHONDIR"] = str(profile.parent)
+    os.environ["TQDM_DISABLE"] = "1"
 
 
 def source_hash(folder: Path) -> str:
@@ -197,7 +207,7 @@ def launch_links(config: Config, page: str) -> list[tuple[str, str, str]]:
     if repository:
         url = (
             f"https://mybinder.org/v2/gh/{repository[1]}/{config.book_repository_branch}"
-            f"?urlpath=lab/tree/{page}.md%3Ffactory%3DJupytext%20Notebook"
+            f"?urlpath=lab/tree/{page}.md"
         )
         links.append(("Binder", "_static/images/logo_binder.svg", url))
     notebooks = re.fullmatch(r"https://github\.com/(.+)", config.book_notebooks_url)
@@ -209,6 +219,7 @@ def launch_links(config: Config, page: str) -> list[tuple[str, str, str]]:
 
 def set_repository(app: Sphinx, config: Config) -> None:
     """Switch on the theme's repository buttons if the build is told where the repository is."""
+    config.book_repository_url = config.book_repository_url.rstrip("/").removesuffix(".git")
     if config.book_repository_url:
         config.html_theme_options |= {
             "repository_url": config.book_repository_url,
@@ -253,7 +264,8 @@ def failed_cells(app: Sphinx) -> list[str]:
             executed = Path(app.env.mystnb_config.output_folder, docname + ".ipynb")
             cell = describe_failure(json.loads(executed.read_text("utf-8")))
             if result["error"] == "CellTimeoutError":
-                cell = f"{cell} (longer than {app.config.nb_execution_timeout} s)"
+                limit = app.config.nb_execution_timeout
+                cell = cell.replace("KeyboardInterrupt: ", f"took longer than {limit} s")
             problems.append(f"FAILED: {path}, {cell}")
     return problems
 
