@@ -22,7 +22,7 @@ serve: book  ## build, then serve the website at http://localhost:8000
 	$(BIN)/python -m http.server --directory _build/html --bind localhost 8000
 
 bench: $(INSTALLED)  ## time and memory of the package against textbook versions
-	$(BIN)/python -m pytest benchmarks -n 0 --benchmark-enable $(ARGUMENTS) $(ARGUMENTS)
+	$(BIN)/python -m pytest benchmarks -n 0 --benchmark-enable $(ARGUMENTS)
 
 clean:  ## remove the built website and every cache, keep .venv
 	rm -rf _build .pytest_cache .ruff_cache .mypy_cache .hypothesis .benchmarks

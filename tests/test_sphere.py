@@ -55,7 +55,7 @@ def test_alignment_is_twice_one_minus_the_paired_cosine(seed: int) -> None:
 
 
 @pytest.mark.parametrize("t", [0.5, 2, 8])
-@pytest.mark.parametrize("rows", [2, 7, 64])
+@pytest.mark.parametrize("rows", [2, 13, 64])
 def test_uniformity_in_blocks_is_the_plain_sum(
     t: float, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,7 +86,7 @@ def test_uniformity_of_opposite_points_and_of_a_sharp_potential() -> None:
     assert mg.uniformity(x[:1].repeat(5, 1)).item() == pytest.approx(0, abs=1e-12)
 
 
-@pytest.mark.parametrize("rows", [3, 2048])
+@pytest.mark.parametrize("rows", [3, 7, 3072])
 def test_losses_pass_gradcheck(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sphere, "PAIR_ROWS", rows)
     x, y = unit_rows(8, 3).requires_grad_(), unit_rows(8, 3, seed=1).requires_grad_()

@@ -11,7 +11,8 @@ from torch.utils.checkpoint import checkpoint
 from .sphere import check_pairs, check_positive, enumerate_blocks
 
 Direction = Literal["both", "image_to_text", "text_to_image"]
-# Largest number of logits held at once: 64 MiB in float32.
+# Largest number of logits held at once: 64 MiB in float32. Blocks below 32 MiB come from the heap,
+# which the results kept between them would leave full of holes.
 LOGITS = 2**24
 
 
@@ -89,8 +90,8 @@ def softmax_entropy(x: Tensor, y: Tensor, temperature: float | Tensor) -> Tensor
     check_pairs(x, y)
     check_positive(temperature, "temperature")
     total = x.new_zeros(())
-    for _, rows in enumerate_blocks(x, _rows_per_block(x)):
-        log_p = torch.log_softmax(rows @ y.T / temperature, dim=1)
+    for _, rows in enumerate_blocks(x / temperature, _rows_per_block(x)):
+        log_p = torch.log_softmax(rows @ y.T, dim=1)
         total = total - (log_p.exp() * log_p).sum()
     return total / len(x)
 
@@ -102,18 +103,19 @@ def _rows_per_block(x: Tensor) -> int:
 def _log_denominators(x: Tensor, y: Tensor, temperature: float | Tensor) -> tuple[Tensor, Tensor]:
     """Mean over rows, and mean over columns, of log sum exp of the logits."""
     size = _rows_per_block(x)
+    scaled = x / temperature
+    recompute = torch.is_grad_enabled() and (scaled.requires_grad or y.requires_grad)
     by_row, by_column = [], x.new_full((len(x),), -torch.inf)
-    for _, rows in enumerate_blocks(x, size):
-        if len(rows) < len(x) and torch.is_grad_enabled():
-            # Recompute the block in the backward pass instead of keeping it.
-            row, column = checkpoint(_reduce, rows, y, temperature, use_reentrant=False)
+    for _, rows in enumerate_blocks(scaled, size):
+        if recompute and len(rows) < len(x):  # in the backward pass, instead of keeping the block
+            row, column = checkpoint(_reduce, rows, y, use_reentrant=False)
         else:
-            row, column = _reduce(rows, y, temperature)
+            row, column = _reduce(rows, y)
         by_row.append(row)
         by_column = torch.logaddexp(by_column, column) if len(rows) < len(x) else column
     return torch.cat(by_row).mean(), by_column.mean()
 
 
-def _reduce(rows: Tensor, y: Tensor, temperature: float | Tensor) -> tuple[Tensor, Tensor]:
-    logits = rows @ y.T / temperature
+def _reduce(rows: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    logits = rows @ y.T
     return logits.logsumexp(dim=1), logits.logsumexp(dim=0)

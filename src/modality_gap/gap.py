@@ -23,8 +23,8 @@ from .sphere import (
     row_sums,
 )
 
-# Largest number of similarities held at once in retrieval: 128 MiB in float32.
-SIMILARITIES = 2**25
+# Largest number of similarities held at once in retrieval: 16 MiB in float32.
+SIMILARITIES = 2**22
 
 
 def gap_vector(x: Tensor, y: Tensor) -> Tensor:

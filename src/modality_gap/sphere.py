@@ -12,10 +12,11 @@ from torch.utils.checkpoint import checkpoint
 # A row counts as unit if its length is within this distance of one: wide enough for float32
 # rounding at any dimension, narrow enough to notice an embedding that was never normalised.
 UNIT_TOLERANCE = 1e-4
-# Rows per block. A pass over the rows converts one block at a time to float64; a pass over the
-# pairs holds a few square blocks. Neither grows with N.
+# Rows per block. A pass over the rows converts one block at a time to float64. A pass over the
+# pairs holds a few square blocks, of 36 MiB or more: smaller ones would come from the heap, which
+# the results kept between them would leave full of holes.
 ROWS = 1024
-PAIR_ROWS = 2048
+PAIR_ROWS = 3072
 
 
 def check_matrix(x: Tensor, name: str, min_rows: int = 2) -> None:
@@ -146,6 +147,8 @@ def uniformity(x: Tensor, t: float = 2) -> Tensor:
     parts = []
     for i, rows in enumerate_blocks(x, PAIR_ROWS):
         for j, columns in enumerate_blocks(x[i:], PAIR_ROWS):
+            if j == 0 and len(rows) == 1:
+                continue  # a last block of one row has no pair of its own
             if i + PAIR_ROWS >= n or not (torch.is_grad_enabled() and x.requires_grad):
                 parts.append(_log_potential(rows, columns, t, diagonal=j == 0))
             else:  # recompute the block in the backward pass instead of keeping it
@@ -157,13 +160,14 @@ def uniformity(x: Tensor, t: float = 2) -> Tensor:
 
 
 def _log_potential(rows: Tensor, columns: Tensor, t: float, diagonal: bool) -> Tensor:
-    """log sum exp(-t ||a - b||^2) over a block; on a diagonal block only over pairs i < j."""
-    squares = (rows * rows).sum(dim=1, keepdim=True), (columns * columns).sum(dim=1)
-    exponents = torch.addmm(-t * squares[1], rows, columns.T, alpha=2 * t) - t * squares[0]
-    if diagonal:
-        i, j = torch.triu_indices(len(rows), len(rows), offset=1, device=rows.device)
-        exponents = exponents[i, j]
-    return torch.logsumexp(exponents.flatten(), dim=0)
+    """log sum exp(-t ||a - b||^2) over a block; on a diagonal block over its pairs i < j."""
+    # -t ||a - b||^2 = (2 t a, -t ||a||^2, 1) . (b, 1, -t ||b||^2): one product and nothing else.
+    left = [2 * t * rows, -t * (rows * rows).sum(dim=1, keepdim=True), rows.new_ones(len(rows), 1)]
+    right = [columns, columns.new_ones(len(columns), 1), -t * (columns * columns).sum(1, True)]
+    exponents = torch.cat(left, dim=1) @ torch.cat(right, dim=1).T
+    if not diagonal:
+        return exponents.flatten().logsumexp(dim=0)
+    return exponents.fill_diagonal_(-torch.inf).flatten().logsumexp(dim=0) - math.log(2)
 
 
 def mean_cosine(x: Tensor) -> Tensor:
