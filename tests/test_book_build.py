@@ -197,6 +197,8 @@ def test_small_book(book: Path) -> None:
     text = (html / "notebooks" / "04_cone.html").read_text()
     assert "mybinder.org/v2/gh/owner/name/main?urlpath=lab/tree/notebooks/04_cone.md" in text
     assert 'href="https://github.com/owner/name/edit/main/notebooks/04_cone.md"' in text
+    first = nbformat.read(html / "notebooks" / download, as_version=4).cells[0]
+    assert "modality-gap @ git+https://github.com/owner/name@main" in first.source
 
     edit(book / "notebooks" / "04_cone.md", "    pass\n", "    assert _ < 1, 'no'\n")
     for _ in range(2):  # a second try must not pass because nothing changed since the first

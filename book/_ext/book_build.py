@@ -189,7 +189,7 @@ def add_notebook_buttons(
         return
     target = Path(app.outdir, "_sources", pagename + ".ipynb")
     target.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(jupytext.read(app.env.doc2path(pagename)), target)
+    nbformat.write(as_notebook(Path(app.env.doc2path(pagename)), app.config), target)
     context["ipynb_source"] = pagename + ".ipynb"  # the theme's download menu looks here
     buttons = [
         {"type": "link", "text": name, "tooltip": f"Open in {name}", "icon": icon, "url": url}
@@ -198,6 +198,16 @@ def add_notebook_buttons(
     if buttons:
         menu = {"type": "group", "tooltip": "Run this page", "icon": "fas fa-rocket"}
         context["header_buttons"].append({**menu, "buttons": buttons, "label": "launch-buttons"})
+
+
+def as_notebook(page: Path, config: Config) -> nbformat.NotebookNode:
+    """A page as a notebook; its first cell installs the package if the repository is known."""
+    notebook = jupytext.read(page)
+    if config.book_repository_url:
+        source = f"git+{config.book_repository_url}@{config.book_repository_branch}"
+        install = f'%pip install --quiet myst-nb "modality-gap @ {source}"'
+        notebook.cells.insert(0, nbformat.v4.new_code_cell(install))
+    return notebook
 
 
 def launch_links(config: Config, page: str) -> list[tuple[str, str, str]]:
