@@ -143,18 +143,18 @@ def uniformity(x: Tensor, t: float = 2) -> Tensor:
     """
     check_unit(x, "x")
     check_positive(t, "t")
-    n = len(x)
-    parts = []
-    for i, rows in enumerate_blocks(x, PAIR_ROWS):
-        for j, columns in enumerate_blocks(x[i:], PAIR_ROWS):
-            if j == 0 and len(rows) == 1:
+    n, blocks, parts = len(x), x.split(PAIR_ROWS), []
+    recompute = torch.is_grad_enabled() and x.requires_grad and len(blocks) > 1
+    for i, rows in enumerate(blocks):
+        for columns in blocks[i:]:
+            diagonal = columns is rows
+            if diagonal and len(rows) == 1:
                 continue  # a last block of one row has no pair of its own
-            if i + PAIR_ROWS >= n or not (torch.is_grad_enabled() and x.requires_grad):
-                parts.append(_log_potential(rows, columns, t, diagonal=j == 0))
-            else:  # recompute the block in the backward pass instead of keeping it
-                parts.append(
-                    checkpoint(_log_potential, rows, columns, t, j == 0, use_reentrant=False)
-                )
+            if recompute:  # in the backward pass, instead of keeping the block
+                part = checkpoint(_log_potential, rows, columns, t, diagonal, use_reentrant=False)
+            else:
+                part = _log_potential(rows, columns, t, diagonal)
+            parts.append(part)
     total = torch.logsumexp(torch.stack(parts).double(), dim=0)
     return (total - math.log(n * (n - 1) / 2)).to(x.dtype)
 
@@ -165,9 +165,12 @@ def _log_potential(rows: Tensor, columns: Tensor, t: float, diagonal: bool) -> T
     left = [2 * t * rows, -t * (rows * rows).sum(dim=1, keepdim=True), rows.new_ones(len(rows), 1)]
     right = [columns, columns.new_ones(len(columns), 1), -t * (columns * columns).sum(1, True)]
     exponents = torch.cat(left, dim=1) @ torch.cat(right, dim=1).T
-    if not diagonal:
-        return exponents.flatten().logsumexp(dim=0)
-    return exponents.fill_diagonal_(-torch.inf).flatten().logsumexp(dim=0) - math.log(2)
+    if diagonal:
+        exponents.fill_diagonal_(-torch.inf)
+    largest = exponents.detach().max()
+    # In place: a block as large as this costs more to allocate than to fill.
+    total = exponents.sub_(largest).exp_().sum().log() + largest
+    return total - math.log(2) if diagonal else total
 
 
 def mean_cosine(x: Tensor) -> Tensor:
