@@ -40,7 +40,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  rm -rf .venv; \
 	  echo "'$(PYTHON)' cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv"; \
 	  exit 1; }
-	$(BIN)/python -m pip install -c constraints.txt -e '.[book,test]'
+	$(BIN)/python -m pip install --no-compile -c constraints.txt -e '.[book,test]'
 	@# In make lab a double click opens a chapter as a notebook. The setting stays inside .venv.
 	@mkdir -p .venv/share/jupyter/lab/settings
 	@cp notebooks/.jupyterlab.json .venv/share/jupyter/lab/settings/overrides.json

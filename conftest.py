@@ -35,3 +35,11 @@ def pytest_configure(config: pytest.Config) -> None:
     threads = max(1, (os.cpu_count() or 1) // workers)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     os.environ["TQDM_DISABLE"] = "1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with what takes longest, the build of the site and the chapters: no worker idles."""
+    chapters = sorted((Path(__file__).parent / "notebooks").glob("*.md"), reverse=True)
+    slow = ["test_site.py", *(path.name for path in chapters)]
+    rank = {name: place for place, name in enumerate(slow)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(slow)))
