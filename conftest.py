@@ -31,7 +31,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> TextNotebo
 
 def pytest_configure(config: pytest.Config) -> None:
     """Share the cores between the workers; no progress bars."""
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    # With more threads than cores the workers would spend their time waiting for each other.
+    workers = config.getoption("numprocesses") or 1  # unset in a worker, which inherits the setting
     threads = max(1, (os.cpu_count() or 1) // workers)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     os.environ["TQDM_DISABLE"] = "1"
