@@ -1,0 +1,381 @@
+"""One run: a frozen config in, a result out. Repeatable, and resumable after a kill."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from . import clip, storage
+from .mad import Mad, check_choice, draw_captions, load_mad
+from .measures import draw_test_pairs, embed, measure, probe
+
+DUPLICATES = ("kept", "masked", "soft")
+STARTS = ("usual", "procrustes")
+EARLY_STEPS = (0, 10, 25, 50)
+MEASURE_EVERY = 100
+MAX_LOGIT_SCALE = math.log(100)
+
+
+@dataclass(frozen=True)
+class Config:
+    """All that decides a run; two runs of equal configs on one machine give equal bits.
+
+    Attributes:
+        k: attributes that a caption names beside the factor that is always named, 0 to 5.
+        always: the factor that every caption names.
+        among: the factors that the k are drawn from; None: all but `always`.
+        image_encoder: "cnn" or "vit".
+        temperature: of the loss, at the start.
+        learn_temperature: whether it is trained; 1 / temperature stays at most 100, as in CLIP.
+        duplicates: what the loss does with other pairs of a batch whose caption says the same:
+            "kept" as negatives, "masked" out, or "soft" targets shared among them.
+        start: "usual", or "procrustes": the image projection is rotated so that the two
+            modalities of the untrained model lie on each other as well as a rotation can.
+        steps, batch_size, learning_rate, weight_decay, warmup: of AdamW with a cosine schedule.
+        seed: of the weights and of every draw.
+        threads: of PyTorch on the CPU; other numbers round differently.
+        device: "auto" (a GPU if there is one), or a PyTorch device such as "cpu" or "cuda".
+
+    Raises:
+        ValueError: on construction, for a config that cannot be.
+    """
+
+    k: int = 3
+    always: str = "digit"
+    among: tuple[str, ...] | None = None
+    image_encoder: str = "cnn"
+    temperature: float = 0.07
+    learn_temperature: bool = True
+    duplicates: str = "kept"
+    start: str = "usual"
+    steps: int = 400
+    batch_size: int = 256
+    learning_rate: float = 4e-3
+    weight_decay: float = 0.05
+    warmup: int = 100
+    seed: int = 0
+    threads: int = 1
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Check every field; the message names the one at fault."""
+        for name, known in [
+            ("image_encoder", clip.IMAGE_ENCODERS),
+            ("duplicates", DUPLICATES),
+            ("start", STARTS),
+        ]:
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name}: expected one of {known}, got {getattr(self, name)!r}")
+        check_choice(self.k, self.always, self.among)
+        for name, least in [("steps", 1), ("batch_size", 2), ("threads", 1), ("warmup", 0)]:
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}: expected at least {least}, got {getattr(self, name)}")
+        for name in ("temperature", "learning_rate"):
+            if not (getattr(self, name) > 0 and math.isfinite(getattr(self, name))):
+                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
+        if self.temperature < 0.01:
+            raise ValueError(f"temperature: CLIP's bound is 0.01, got {self.temperature}")
+        if not self.weight_decay >= 0:
+            raise ValueError(f"weight_decay: expected 0 or more, got {self.weight_decay}")
+        if self.seed < 0:
+            raise ValueError(f"seed: expected 0 or more, got {self.seed}")
+        if self.device != "auto":
+            try:
+                torch.device(self.device)
+            except RuntimeError as error:
+                raise ValueError(f"device: PyTorch knows no device {self.device!r}") from error
+
+    @property
+    def key(self) -> str:
+        """16 hexadecimal digits that stand for this config."""
+        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:16]
+
+    @property
+    def measured_steps(self) -> tuple[int, ...]:
+        """Before which steps the model is measured; the last is the trained model."""
+        regular = range(MEASURE_EVERY, self.steps, MEASURE_EVERY)
+        early = [step for step in EARLY_STEPS if step < self.steps]
+        return (*early, *regular, self.steps)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run gives.
+
+    Attributes:
+        config: of the run.
+        rows: a dictionary for each measured step: step, train_loss (mean since the row before),
+            and what `measures.measure` gives; the last also what `measures.probe` gives.
+        embeddings: of the test pairs, "images", "texts" and "full_texts", each (1000, 64).
+        weights: of the trained model, by name.
+        seconds: that this call took.
+    """
+
+    config: Config
+    rows: list[dict[str, float]]
+    embeddings: dict[str, Tensor]
+    weights: dict[str, Tensor]
+    seconds: float
+
+
+def contrastive_loss(
+    images: Tensor, texts: Tensor, scale: Tensor, says: Tensor, duplicates: str
+) -> Tensor:
+    """CLIP's symmetric loss, with three ways to treat captions that say the same.
+
+    Args:
+        images, texts: unit rows, shape (N, D); row i of both is a pair.
+        scale: inverse temperature.
+        says: integers, shape (N,), equal where two captions say the same.
+        duplicates: "kept", "masked" or "soft", see `Config`.
+    """
+    logits = scale * images @ texts.T
+    targets = torch.arange(len(logits), device=logits.device)
+    if duplicates != "kept":
+        same = says[:, None] == says[None, :]
+    if duplicates == "masked":
+        logits = logits.masked_fill(same.triu(1) | same.tril(-1), -math.inf)
+    if duplicates == "soft":
+        targets = same.to(logits.dtype) / same.sum(dim=1, keepdim=True)
+    return (F.cross_entropy(logits, targets) + F.cross_entropy(logits.T, targets)) / 2
+
+
+def meaning(words: Tensor) -> Tensor:
+    """A number for what a caption says, whatever the order of its words: (N, words) to (N,)."""
+    return (1 << words).sum(dim=1)
+
+
+def train(
+    config: Config,
+    *,
+    data: Mad | None = None,
+    checkpoints: Path | str | None = None,
+    progress: bool = True,
+    stop: int | None = None,
+    split: str = "test",
+) -> Result:
+    """Train a small CLIP on MAD and measure it on the way.
+
+    Args:
+        config: of the run.
+        data: MAD; None loads the default data set.
+        checkpoints: a folder. The run's state is stored there at every measured step, and a call
+            with the same config goes on from the last state that is whole.
+        progress: show a bar with loss and gap.
+        stop: train only up to this step of the schedule.
+        split: whose pairs are measured; choose settings on "validation".
+
+    Returns:
+        The result. It does not depend on whether the run was interrupted.
+
+    Raises:
+        ValueError: the batch is larger than the training data, or the device is not there.
+        OSError: a checkpoint cannot be stored.
+    """
+    began = time.perf_counter()
+    data = data or load_mad()
+    available = len(data.splits["train"])
+    if config.batch_size > available:
+        raise ValueError(
+            f"batch_size: expected at most the {available} digits of training, "
+            f"got {config.batch_size}"
+        )
+    last = min(config.steps, config.steps if stop is None else stop)
+    with _threads(config.threads):
+        run = _Run(config, data, _find_device(config.device), split)
+        store = _Checkpoints(Path(checkpoints), config, data) if checkpoints else None
+        if store:
+            store.restore(run)
+        shown = {} if progress else {"disable": True}
+        with tqdm(total=last, initial=run.step, unit="step", leave=False, **shown) as bar:
+            while True:
+                if run.step in config.measured_steps and run.measure() and store:
+                    store.save(run)
+                if run.step >= last:
+                    break
+                run.train_step()
+                bar.update()
+                if run.step % 10 == 0:
+                    bar.set_postfix(loss=f"{run.losses[-1]:.3f}", gap=f"{run.gap:.3f}")
+        embeddings = embed(run.model, run.pairs)
+    weights = {name: value.cpu().clone() for name, value in run.model.state_dict().items()}
+    return Result(config, run.rows, embeddings, weights, time.perf_counter() - began)
+
+
+class _Run:
+    """Model, optimiser and what was measured; `step` steps are done."""
+
+    def __init__(self, config: Config, data: Mad, device: torch.device, split: str) -> None:
+        self.config, self.data, self.device = config, data, device
+        self.step, self.gap = 0, math.nan
+        self.losses: list[float] = []
+        self.rows: list[dict[str, float]] = []
+        self.pairs = draw_test_pairs(data, split, config.k, config.always, config.among)
+        self.model = clip.build(
+            config.image_encoder, temperature=config.temperature, seed=config.seed
+        ).to(device)
+        self.model.logit_scale.requires_grad_(config.learn_temperature)
+        self._settle()
+        if config.start == "procrustes":
+            self._close_gap()
+        decayed = [p for p in self.model.parameters() if p.requires_grad and p.ndim >= 2]
+        others = [p for p in self.model.parameters() if p.requires_grad and p.ndim < 2]
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": decayed, "weight_decay": config.weight_decay},
+                {"params": others, "weight_decay": 0.0},
+            ],
+            lr=config.learning_rate,
+            betas=(0.9, 0.98),
+            fused=True,
+        )
+
+    def draw(self, step: int) -> tuple[Tensor, Tensor]:
+        """Images and caption words of a step: they depend on the seed and the step alone."""
+        config, rng = self.config, np.random.default_rng([self.config.seed, step])
+        sources, factors = self.data.draw("train", config.batch_size, rng)
+        words = draw_captions(factors, config.k, rng, config.always, config.among)
+        return self.data.render(sources, factors).to(self.device), words.to(self.device)
+
+    @torch.no_grad()
+    def _settle(self) -> None:
+        """Batch norm's running statistics start from a batch, not from 0 and 1."""
+        norms = [m for m in self.model.modules() if isinstance(m, nn.BatchNorm2d)]
+        momenta = [norm.momentum for norm in norms]
+        for norm in norms:
+            norm.momentum = 1.0
+        self.model.train().encode_image(self.draw(self.config.steps)[0])
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+
+    @torch.no_grad()
+    def _close_gap(self) -> None:
+        """Rotate the image embeddings onto the texts: W = U V^T of X^T Y = U S V^T."""
+        images, words = self.draw(self.config.steps)
+        x = clip.embed_images(self.model, images)
+        y = clip.embed_texts(self.model, clip.tokens_of(words))
+        u, _, vt = torch.linalg.svd(x.T @ y)
+        self.model.visual.proj.copy_(self.model.visual.proj @ u @ vt)
+
+    def train_step(self) -> None:
+        """One step of AdamW."""
+        config = self.config
+        images, words = self.draw(self.step)
+        self.model.train()
+        x = self.model.encode_image(images, normalize=True)
+        y = self.model.encode_text(clip.tokens_of(words), normalize=True)
+        loss = contrastive_loss(
+            x, y, self.model.logit_scale.exp(), meaning(words), config.duplicates
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = config.learning_rate * _schedule(self.step, config)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        with torch.no_grad():
+            self.model.logit_scale.clamp_(max=MAX_LOGIT_SCALE)
+        self.losses.append(loss.item())
+        self.gap = float((x.detach().mean(0) - y.detach().mean(0)).norm())
+        self.step += 1
+
+    def measure(self) -> bool:
+        """Add a row, unless a checkpoint brought it; says whether it did."""
+        if self.rows and self.rows[-1]["step"] == self.step:
+            return False
+        row: dict[str, float] = {"step": self.step}
+        row["train_loss"] = float(np.mean(self.losses)) if self.losses else math.nan
+        row |= measure(self.model, self.pairs)
+        if self.step == self.config.steps:
+            row |= probe(self.model, self.data, self.pairs)
+        self.rows.append(row)
+        self.losses = []
+        return True
+
+
+class _Checkpoints:
+    """The last two states of a run, in a folder."""
+
+    def __init__(self, folder: Path, config: Config, data: Mad) -> None:
+        self.folder, self.name = folder, f"{config.key}-{data.settings.key}"
+
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob(f"{self.name}-*.safetensors"))
+
+    def save(self, run: _Run) -> None:
+        """Store the state, then forget the state before the one before."""
+        tensors = {f"model.{name}": value for name, value in run.model.state_dict().items()}
+        for number, state in run.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
+        about: dict[str, Any] = {"config": asdict(run.config), "step": run.step, "rows": run.rows}
+        storage.save(self.folder / f"{self.name}-{run.step:06d}.safetensors", tensors, about)
+        for old in self._files()[:-2]:
+            old.unlink(missing_ok=True)
+
+    def restore(self, run: _Run) -> None:
+        """Bring the run to the newest state that is whole; leave it as it is if there is none."""
+        for path in reversed(self._files()):
+            try:
+                tensors, about = storage.load(path)
+            except storage.DamagedFileError as error:
+                warnings.warn(f"{error}; going on from the checkpoint before it", stacklevel=3)
+                continue
+            parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
+            model: dict[str, Tensor] = {}
+            state: dict[int, dict[str, Tensor]] = {}
+            for name, value in tensors.items():
+                part, _, rest = name.partition(".")
+                if part == "model":
+                    model[rest] = value
+                    continue
+                number, _, kind = rest.partition(".")
+                like = parameters[int(number)]
+                if value.shape == like.shape:  # in the same layout, or sums round differently
+                    value = torch.empty_like(like).copy_(value)
+                state.setdefault(int(number), {})[kind] = value
+            run.model.load_state_dict(model)
+            run.optimizer.load_state_dict({**run.optimizer.state_dict(), "state": state})
+            run.step, run.rows = about["step"], about["rows"]
+            return
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """PyTorch's threads for the length of a block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _schedule(step: int, config: Config) -> float:
+    """Linear warm-up, then half a cosine down to 0, as in open_clip."""
+    if step < config.warmup:
+        return (step + 1) / config.warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - config.warmup) / (config.steps - config.warmup)))
+
+
+def _find_device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    try:
+        torch.zeros(1, device=device)
+    except (AssertionError, RuntimeError, NotImplementedError) as error:
+        raise ValueError(f"device: this machine has no device {name!r} for PyTorch") from error
+    return device
