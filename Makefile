@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := book
-.PHONY: book test install lab serve bench clean help
+.PHONY: book test install lab serve bench experiments clean help
 
 book: $(INSTALLED)  ## build the website, executing every chapter that changed (the default)
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -24,12 +24,15 @@ serve: book  ## build, then serve the website at http://localhost:8000
 bench: $(INSTALLED)  ## time and memory of the package against textbook versions
 	$(BIN)/python -m pytest benchmarks -n 0 --benchmark-enable $(ARGUMENTS)
 
+experiments: $(INSTALLED)  ## run what is missing of the sweeps, and store it; ARGUMENTS=--list lists them
+	$(BIN)/python -m modality_gap.experiments $(ARGUMENTS)
+
 clean:  ## remove the built website and every cache, keep .venv
 	rm -rf _build .pytest_cache .ruff_cache .mypy_cache .hypothesis .benchmarks
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1#/p' Makefile | awk -F'#' '{ printf "%-16s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1#/p' Makefile | awk -F'#' '{ printf "%-20s%s\n", $$1, $$2 }'
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || { \
