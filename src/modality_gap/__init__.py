@@ -1,6 +1,6 @@
 """Mind the Modality Gap: the helper package of the book."""
 
-from . import plots
+from . import mad, plots
 from .cone import (
     encode,
     layerwise_cosine,
@@ -20,6 +20,7 @@ from .gap import (
     rmg,
     shift,
 )
+from .information import moad, similarity_difference
 from .sphere import alignment, mean_cosine, normalize, paired_cosine, uniformity
 
 __version__ = "0.1.0"
@@ -35,7 +36,9 @@ __all__ = [
     "l2m",
     "layerwise_cosine",
     "loss_landscape",
+    "mad",
     "mean_cosine",
+    "moad",
     "modality_separability",
     "normalize",
     "paired_cosine",
@@ -46,6 +49,7 @@ __all__ = [
     "relu_cosine_recursion",
     "rmg",
     "shift",
+    "similarity_difference",
     "softmax_entropy",
     "uniformity",
 ]

@@ -6,12 +6,10 @@ import hashlib
 import json
 import math
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +17,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from . import clip, storage
+from . import clip
+from .checkpoints import Checkpoints
 from .mad import Mad, check_choice, draw_captions, load_mad
 from .measures import draw_test_pairs, embed, measure, probe
 
@@ -195,9 +194,13 @@ def train(
             f"got {config.batch_size}"
         )
     last = min(config.steps, config.steps if stop is None else stop)
-    with _threads(config.threads):
-        run = _Run(config, data, _find_device(config.device), split)
-        store = _Checkpoints(Path(checkpoints), config, data) if checkpoints else None
+    with use_threads(config.threads):
+        run = Run(config, data, _find_device(config.device), split)
+        store = (
+            Checkpoints(Path(checkpoints), f"{config.key}-{data.settings.key}")
+            if checkpoints
+            else None
+        )
         if store:
             store.restore(run)
         shown = {} if progress else {"disable": True}
@@ -216,10 +219,11 @@ def train(
     return Result(config, run.rows, embeddings, weights, time.perf_counter() - began)
 
 
-class _Run:
+class Run:
     """Model, optimiser and what was measured; `step` steps are done."""
 
     def __init__(self, config: Config, data: Mad, device: torch.device, split: str) -> None:
+        """Start from the config's seed; `split` is what is measured."""
         self.config, self.data, self.device = config, data, device
         self.step, self.gap = 0, math.nan
         self.losses: list[float] = []
@@ -306,54 +310,8 @@ class _Run:
         return True
 
 
-class _Checkpoints:
-    """The last two states of a run, in a folder."""
-
-    def __init__(self, folder: Path, config: Config, data: Mad) -> None:
-        self.folder, self.name = folder, f"{config.key}-{data.settings.key}"
-
-    def _files(self) -> list[Path]:
-        return sorted(self.folder.glob(f"{self.name}-*.safetensors"))
-
-    def save(self, run: _Run) -> None:
-        """Store the state, then forget the state before the one before."""
-        tensors = {f"model.{name}": value for name, value in run.model.state_dict().items()}
-        for number, state in run.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
-        about: dict[str, Any] = {"config": asdict(run.config), "step": run.step, "rows": run.rows}
-        storage.save(self.folder / f"{self.name}-{run.step:06d}.safetensors", tensors, about)
-        for old in self._files()[:-2]:
-            old.unlink(missing_ok=True)
-
-    def restore(self, run: _Run) -> None:
-        """Bring the run to the newest state that is whole; leave it as it is if there is none."""
-        for path in reversed(self._files()):
-            try:
-                tensors, about = storage.load(path)
-            except storage.DamagedFileError as error:
-                warnings.warn(f"{error}; going on from the checkpoint before it", stacklevel=3)
-                continue
-            parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
-            model: dict[str, Tensor] = {}
-            state: dict[int, dict[str, Tensor]] = {}
-            for name, value in tensors.items():
-                part, _, rest = name.partition(".")
-                if part == "model":
-                    model[rest] = value
-                    continue
-                number, _, kind = rest.partition(".")
-                like = parameters[int(number)]
-                if value.shape == like.shape:  # in the same layout, or sums round differently
-                    value = torch.empty_like(like).copy_(value)
-                state.setdefault(int(number), {})[kind] = value
-            run.model.load_state_dict(model)
-            run.optimizer.load_state_dict({**run.optimizer.state_dict(), "state": state})
-            run.step, run.rows = about["step"], about["rows"]
-            return
-
-
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def use_threads(count: int) -> Iterator[None]:
     """PyTorch's threads for the length of a block."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
