@@ -31,7 +31,7 @@ MAX_LOGIT_SCALE = math.log(100)
 
 @dataclass(frozen=True)
 class Config:
-    """All that decides a run; two runs of equal configs on one machine give equal bits.
+    """All that decides a run: on the CPU of one machine, equal configs give equal bits.
 
     Attributes:
         k: attributes that a caption names beside the factor that is always named, 0 to 5.
@@ -47,7 +47,8 @@ class Config:
         steps, batch_size, learning_rate, weight_decay, warmup: of AdamW with a cosine schedule.
         seed: of the weights and of every draw.
         threads: of PyTorch on the CPU; other numbers round differently.
-        device: "auto" (a GPU if there is one), or a PyTorch device such as "cpu" or "cuda".
+        device: "auto" (a GPU if there is one), or a PyTorch device such as "cpu" or "cuda". A GPU
+            may add in another order each time, so its runs agree only to rounding.
 
     Raises:
         ValueError: on construction, for a config that cannot be.
