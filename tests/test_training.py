@@ -136,6 +136,7 @@ def test_checkpoints_of_other_runs_are_left_alone(data: mad.Mad, tmp_path: Path)
     [
         ({"k": 6}, "k: expected 0 to 5"),
         ({"k": -1}, "k: expected"),
+        ({"k": 2.5}, "k: expected a whole number"),
         ({"k": 2, "among": ("size",)}, "k: expected 0 to 1"),
         ({"among": ("weight",)}, "among.*weight"),
         ({"always": "weight"}, "always.*weight"),

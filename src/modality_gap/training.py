@@ -80,6 +80,9 @@ class Config:
         ]:
             if getattr(self, name) not in known:
                 raise ValueError(f"{name}: expected one of {known}, got {getattr(self, name)!r}")
+        for name in ("k", "steps", "batch_size", "warmup", "seed", "threads"):
+            if not isinstance(getattr(self, name), int):
+                raise ValueError(f"{name}: expected a whole number, got {getattr(self, name)!r}")
         check_choice(self.k, self.always, self.among)
         for name, least in [("steps", 1), ("batch_size", 2), ("threads", 1), ("warmup", 0)]:
             if getattr(self, name) < least:
