@@ -58,6 +58,8 @@ def dies_once(folder: Path, key: str, config: Config) -> list[dict[str, float]]:
 
 def main(folder: Path, key: str, arguments: list[str]) -> int:
     """The command, as a process of its own, with runs that are `blocked`."""
+    # A process started in the background of a script ignores Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     function = partial(blocked, folder, key)
     return experiments.main(arguments, function=function, prepare=lambda: None)
 

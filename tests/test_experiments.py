@@ -79,7 +79,7 @@ def test_sweeps_are_as_many_runs_as_planned() -> None:
         "imbalance", "unpredictability", "temperature", "initialisation", "object", "duplicates",
     ]  # fmt: skip
     sizes = {name: len({config.key for config in SWEEPS[name].runs()}) for name in SWEEPS}
-    assert list(sizes.values()) == [60, 20, 81, 18, 36, 27]
+    assert list(sizes.values()) == [60, 20, 81, 18, 18, 27]
     assert all(len(sweep.runs()) == sizes[name] for name, sweep in SWEEPS.items())
     assert SWEEPS["imbalance"].seeds == SWEEPS["unpredictability"].seeds == 5
 
@@ -92,7 +92,7 @@ def test_unpredictability_names_every_attribute_equally_often() -> None:
 
 
 def test_object_names_every_factor() -> None:
-    assert [config.always for config in SWEEPS["object"].runs(1)[::2]] == list(FACTORS)
+    assert [config.always for config in SWEEPS["object"].runs(1)] == list(FACTORS)
 
 
 # What is stored.
