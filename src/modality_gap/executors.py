@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator
@@ -20,6 +21,7 @@ from concurrent.futures import (
 )
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
@@ -157,9 +159,14 @@ def connect(address: str) -> Client:
     Raises:
         RefusedError: it cannot be reached.
     """
-    from distributed import Client
-
     try:
+        place = urlsplit(address if "://" in address else f"tcp://{address}")
+        if place.port:  # a refusal is known at once, where the client would try again and again
+            socket.create_connection(
+                (place.hostname, place.port), timeout=SCHEDULER_TIMEOUT
+            ).close()
+        from distributed import Client
+
         return Client(address, timeout=SCHEDULER_TIMEOUT, set_as_default=False)
     except (OSError, ValueError) as error:
         raise RefusedError(f"The scheduler {address!r} cannot be reached: {error}") from error
