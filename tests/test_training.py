@@ -131,6 +131,21 @@ def test_checkpoints_of_other_runs_are_left_alone(data: mad.Mad, tmp_path: Path)
     assert len(list(tmp_path.glob("*.safetensors"))) == 4
 
 
+def test_checkpoints_of_another_split_are_not_taken(data: mad.Mad, tmp_path: Path) -> None:
+    train(SHORT, data=data, checkpoints=tmp_path, stop=10)
+    fresh = train(SHORT, data=data, split="validation", stop=10)
+    stored = train(SHORT, data=data, checkpoints=tmp_path, split="validation", stop=10)
+    assert_same(stored, fresh)
+
+
+def test_a_checkpoint_beyond_the_stop_is_not_taken(
+    data: mad.Mad, uninterrupted: Result, tmp_path: Path
+) -> None:
+    train(SHORT, data=data, checkpoints=tmp_path, stop=50)
+    stopped = train(SHORT, data=data, checkpoints=tmp_path, stop=10)
+    assert str(stopped.rows) == str(uninterrupted.rows[:2])
+
+
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [

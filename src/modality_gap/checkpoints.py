@@ -36,9 +36,11 @@ class Checkpoints:
         for old in self._files()[:-2]:
             old.unlink(missing_ok=True)
 
-    def restore(self, run: Run) -> None:
-        """Bring the run to the newest state that is whole; leave it as it is if there is none."""
+    def restore(self, run: Run, last: int) -> None:
+        """Bring the run to the newest whole state up to step `last`; else leave it as it is."""
         for path in reversed(self._files()):
+            if int(path.stem.rpartition("-")[2]) > last:
+                continue
             try:
                 tensors, about = storage.load(path)
             except storage.DamagedFileError as error:

@@ -200,13 +200,10 @@ def train(
     last = min(config.steps, config.steps if stop is None else stop)
     with use_threads(config.threads):
         run = Run(config, data, _find_device(config.device), split)
-        store = (
-            Checkpoints(Path(checkpoints), f"{config.key}-{data.settings.key}")
-            if checkpoints
-            else None
-        )
+        name = f"{config.key}-{data.settings.key}-{split}"
+        store = Checkpoints(Path(checkpoints), name) if checkpoints else None
         if store:
-            store.restore(run)
+            store.restore(run, last)
         shown = {} if progress else {"disable": True}
         with tqdm(total=last, initial=run.step, unit="step", leave=False, **shown) as bar:
             while True:
