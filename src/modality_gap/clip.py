@@ -41,21 +41,19 @@ class WordTokenizer:
         Raises:
             ValueError: a word that is not in `mad.WORDS`, or a caption of too many words.
         """
-        tokens = torch.full((len(captions), CONTEXT_LENGTH), PADDING)
-        for row, caption in zip(tokens, captions, strict=True):
-            words = caption_words(caption)
-            if len(words) >= CONTEXT_LENGTH:
-                raise ValueError(
-                    f"captions: {caption!r} has {len(words)} words; "
-                    f"expected at most {CONTEXT_LENGTH - 1}"
-                )
-            row[: len(words)] = torch.tensor(words) + 1
-            row[len(words)] = END
-        return tokens
+        return torch.cat([tokens_of(torch.tensor([caption_words(text)])) for text in captions])
 
 
 def tokens_of(words: Tensor) -> Tensor:
-    """Tokens of captions given as word numbers, shape (N, words) to (N, CONTEXT_LENGTH)."""
+    """Tokens of captions given as word numbers, shape (N, words) to (N, CONTEXT_LENGTH).
+
+    Raises:
+        ValueError: too many words.
+    """
+    if words.shape[1] >= CONTEXT_LENGTH:
+        raise ValueError(
+            f"captions: expected at most {CONTEXT_LENGTH - 1} words, got {words.shape[1]}"
+        )
     tokens = words.new_full((len(words), CONTEXT_LENGTH), PADDING)
     tokens[:, : words.shape[1]] = words + 1
     tokens[:, words.shape[1]] = END
