@@ -9,12 +9,14 @@ from .cone import (
     relu_cosine_recursion,
 )
 from .contrastive import info_nce, info_nce_terms, softmax_entropy
+from .embeddings import Embeddings, available_embeddings, load_embeddings
 from .gap import (
     gap_share,
     gap_vector,
     l2i,
     l2m,
     loss_landscape,
+    loss_minimum,
     modality_separability,
     recall_at_k,
     rmg,
@@ -26,7 +28,9 @@ from .sphere import alignment, mean_cosine, normalize, paired_cosine, uniformity
 __version__ = "0.1.0"
 
 __all__ = [
+    "Embeddings",
     "alignment",
+    "available_embeddings",
     "encode",
     "gap_share",
     "gap_vector",
@@ -35,7 +39,9 @@ __all__ = [
     "l2i",
     "l2m",
     "layerwise_cosine",
+    "load_embeddings",
     "loss_landscape",
+    "loss_minimum",
     "mad",
     "mean_cosine",
     "moad",

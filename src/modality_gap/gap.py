@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 import torch
+from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from torch import Tensor
@@ -25,6 +26,8 @@ from .sphere import (
 
 # Largest number of similarities held at once in retrieval: 16 MiB in float32.
 SIMILARITIES = 2**22
+# Shifts among which the smallest loss is sought, before it is refined.
+GRID = tuple(np.linspace(-0.5, 1, 76))
 
 
 def gap_vector(x: Tensor, y: Tensor) -> Tensor:
@@ -273,6 +276,47 @@ def loss_landscape(
                 }
             )
     return pd.DataFrame(records)
+
+
+def loss_minimum(
+    x: Tensor,
+    y: Tensor,
+    temperatures: Iterable[float],
+    batch_size: int | None = None,
+    alphas: Iterable[float] = GRID,
+) -> pd.DataFrame:
+    """Where along the shift InfoNCE is smallest: the best point of a grid, then refined.
+
+    Args:
+        x, y: unit rows, shape (N, D), N >= 2; row i of x is paired with row i of y.
+        temperatures: each > 0.
+        batch_size: as in `loss_landscape`.
+        alphas: the grid, at least two; the minimum is sought between its ends.
+
+    Returns:
+        A row per temperature, with the columns of `loss_landscape`. alpha is exact to about 1e-6.
+
+    Raises:
+        ValueError: as `loss_landscape`, or fewer than two alphas.
+    """
+    grid = np.unique(np.fromiter(alphas, float))
+    if len(grid) < 2:
+        raise ValueError(f"alphas: expected at least two different values, got {len(grid)}")
+    temperatures = list(temperatures)
+    landscape = loss_landscape(x, y, grid, temperatures, batch_size)
+    rows = []
+    for temperature in temperatures:
+        losses = landscape.loss[landscape.temperature == temperature].to_numpy()
+        best = int(losses.argmin())
+        found = minimize_scalar(
+            lambda alpha, tau: loss_landscape(x, y, [alpha], [tau], batch_size).loss[0],
+            bounds=(grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]),
+            args=(temperature,),
+            method="bounded",
+            options={"xatol": 1e-7},
+        )
+        rows.append(loss_landscape(x, y, [found.x], [temperature], batch_size))
+    return pd.concat(rows, ignore_index=True)
 
 
 def _gap(x: Tensor, y: Tensor) -> Tensor:

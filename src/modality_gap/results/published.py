@@ -1,0 +1,324 @@
+"""Measures the published embeddings: `python -m modality_gap.results.published --help`.
+
+The embeddings of real CLIP, ConVIRT, VideoCLIP and CLASP are those that Liang et al. (2022) publish
+with their Fig. 1. They are not part of this package; what is measured on them is, as tables
+"published_NAME", so that the book can be built without them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from torch import Tensor
+from tqdm import tqdm
+
+from .. import plots
+from ..contrastive import softmax_entropy
+from ..embeddings import COMMIT, PUBLISHED, available_embeddings, load_embeddings
+from ..gap import (
+    gap_share,
+    gap_vector,
+    l2i,
+    l2m,
+    loss_landscape,
+    loss_minimum,
+    modality_separability,
+    recall_at_k,
+    rmg,
+    shift,
+)
+from ..sphere import alignment, mean_cosine, normalize, paired_cosine, uniformity
+from . import FOLDER, as_text, read, versions, write
+
+TEMPERATURES = tuple(1 / inverse for inverse in (100, 50, 30, 20, 10, 1))
+ALPHAS = tuple(np.linspace(-0.5, 1, 151).round(2))
+BATCH = 50  # of Liang et al.'s loss landscapes
+KINDS = ("pair", "mismatched", "image and image", "text and text")
+
+
+def sizes(x: Tensor, y: Tensor) -> pd.DataFrame:
+    """One row: the gap, the cosines, alignment, uniformity, separability and retrieval."""
+    recall_1, recall_5 = recall_at_k(x, y, 1), recall_at_k(x, y, 5)
+    row = {
+        "pairs": len(x),
+        "dimensions": x.shape[1],
+        "l2m": l2m(x, y),
+        "l2i": l2i(x, y),
+        "rmg": rmg(x, y),
+        "paired_cosine": paired_cosine(x, y),
+        "mismatched_cosine": (x.sum(0) @ y.sum(0) - (x * y).sum()) / (len(x) * (len(x) - 1)),
+        "image_cosine": mean_cosine(x),
+        "text_cosine": mean_cosine(y),
+        "alignment": alignment(x, y),
+        "uniformity_image": uniformity(x),
+        "uniformity_text": uniformity(y),
+        "separability": modality_separability(x, y),
+        "recall_1_image_to_text": recall_1[0],
+        "recall_1_text_to_image": recall_1[1],
+        "recall_5_image_to_text": recall_5[0],
+        "recall_5_text_to_image": recall_5[1],
+    }
+    return pd.DataFrame([{name: float(value) for name, value in row.items()}])
+
+
+def projection(x: Tensor, y: Tensor) -> pd.DataFrame:
+    """A row per embedding: pair, modality, two principal components, two UMAP coordinates.
+
+    The signs of the components are such that the images lie on the left and the longer tail of
+    the second component points up.
+    """
+    from umap import UMAP  # slow to import
+
+    rows = torch.cat([x, y]).numpy()
+    plane = PCA(n_components=2, svd_solver="full").fit_transform(rows)
+    signs = np.sign(
+        [plane[len(x) :, 0].mean() - plane[: len(x), 0].mean(), (plane[:, 1] ** 3).sum()]
+    )
+    plane = plane * signs
+    umap = UMAP(metric="cosine", random_state=0, n_jobs=1).fit_transform(rows)
+    return _by_modality(len(x)).assign(
+        pc1=plane[:, 0].round(4),
+        pc2=plane[:, 1].round(4),
+        umap1=umap[:, 0].round(3),
+        umap2=umap[:, 1].round(3),
+    )
+
+
+def dimensions(x: Tensor, y: Tensor) -> pd.DataFrame:
+    """What the dimensions with the largest share of the gap hold, and what is left without them.
+
+    A row per number of removed dimensions: 0, 1, 2, ... Rows are normalised again after the
+    removal. `share` is that of all removed dimensions together in the squared gap.
+    """
+    share = gap_share(x, y)
+    order = share.argsort(descending=True)
+    counts = [m for m in (0, 1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100, 200) if m <= x.shape[1] / 2]
+    records = []
+    for count in counts:
+        kept = order[count:]
+        a, b = normalize(x[:, kept]), normalize(y[:, kept])
+        forth, back = recall_at_k(a, b)
+        records.append(
+            {
+                "removed": count,
+                "share": float(share[order[:count]].sum()),
+                "l2m": float(l2m(a, b)),
+                "rmg": float(rmg(a, b)),
+                "recall_image_to_text": forth,
+                "recall_text_to_image": back,
+            }
+        )
+    return pd.DataFrame(records)
+
+
+def cosines(x: Tensor, y: Tensor) -> pd.DataFrame:
+    """Histograms of the cosines of pairs, mismatched pairs, and within each modality.
+
+    A row per kind and bin of width 0.02: kind, cosine (the bin's middle), density.
+    """
+    other = ~torch.eye(len(x), dtype=torch.bool)
+    above = torch.ones_like(other).triu(1)
+    values = ((x * y).sum(1), (x @ y.T)[other], (x @ x.T)[above], (y @ y.T)[above])
+    edges = np.linspace(-1, 1, 101)
+    return pd.concat(
+        pd.DataFrame(
+            {
+                "kind": kind,
+                "cosine": ((edges[1:] + edges[:-1]) / 2).round(2),
+                "density": np.histogram(cosine.clamp(-1, 1).numpy(), edges, density=True)[0],
+            }
+        )
+        for kind, cosine in zip(KINDS, values, strict=True)
+    )
+
+
+def landscape(x: Tensor, y: Tensor) -> pd.DataFrame:
+    """`loss_landscape` on a fine grid, in batches of 50, for six temperatures."""
+    return loss_landscape(x, y, ALPHAS, TEMPERATURES, BATCH)
+
+
+def minima(x: Tensor, y: Tensor) -> pd.DataFrame:
+    """`loss_minimum` for the same batches and temperatures."""
+    return loss_minimum(x, y, TEMPERATURES, BATCH)
+
+
+def along_shift(x: Tensor, y: Tensor) -> pd.DataFrame:
+    """A row per shift: gap, cosines, retrieval, and softmax entropy at temperature 0.01."""
+    records = []
+    for alpha in np.linspace(-0.5, 1, 31).round(2):
+        a, b = shift(x, y, alpha)
+        forth, back = recall_at_k(a, b)
+        records.append(
+            {
+                "alpha": alpha,
+                "l2m": float(l2m(a, b)),
+                "rmg": float(rmg(a, b)),
+                "paired_cosine": float(paired_cosine(a, b)),
+                "image_cosine": float(mean_cosine(a)),
+                "text_cosine": float(mean_cosine(b)),
+                "recall_image_to_text": forth,
+                "recall_text_to_image": back,
+                "entropy": float(softmax_entropy(a, b, 0.01)),
+            }
+        )
+    return pd.DataFrame(records)
+
+
+def moved(x: Tensor, y: Tensor) -> pd.DataFrame:
+    """The clouds after shifts of 0, 0.3 and 0.5, seen in one plane that stays.
+
+    A row per shift and embedding: alpha, pair, modality, `along` the unit gap, and `across`: the
+    direction of largest variance orthogonal to it.
+    """
+    gap = normalize(gap_vector(x, y)[None])[0]
+    rows = torch.cat([x, y])
+    flat = rows - (rows @ gap)[:, None] * gap
+    across = torch.from_numpy(
+        PCA(n_components=1, svd_solver="full").fit(flat.numpy()).components_[0]
+    )
+    across = across * torch.sign(across[across.abs().argmax()])
+    pictures = []
+    for alpha in (0.0, 0.3, 0.5):
+        both = torch.cat(shift(x, y, alpha))
+        pictures.append(
+            _by_modality(len(x)).assign(
+                alpha=alpha,
+                along=(both @ gap).numpy().round(4),
+                across=(both @ across).numpy().round(4),
+            )
+        )
+    return pd.concat(pictures, ignore_index=True)
+
+
+ALL, TRAINED_CLIP = tuple(PUBLISHED), ("clip",)
+MEASUREMENTS: dict[str, tuple[Callable[[Tensor, Tensor], pd.DataFrame], tuple[str, ...]]] = {
+    "sizes": (sizes, ALL),
+    "projection": (projection, ALL),
+    "dimensions": (dimensions, ALL),
+    "cosines": (cosines, ALL),
+    "landscape": (landscape, TRAINED_CLIP),
+    "minima": (minima, TRAINED_CLIP),
+    "along_shift": (along_shift, TRAINED_CLIP),
+    "moved": (moved, TRAINED_CLIP),
+}
+
+
+def at_hand(name: str) -> bool:
+    """Whether the published files that a measurement needs are on this machine."""
+    here = available_embeddings()
+    return all(here[each] for each in MEASUREMENTS[name][1])
+
+
+def measure(name: str) -> pd.DataFrame:
+    """A measurement of the published files, made now; column `set` says of which."""
+    function, names = MEASUREMENTS[name]
+    tables = [
+        function(*load_embeddings(each)).assign(set=each) for each in tqdm(names, leave=False)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def table(name: str) -> pd.DataFrame:
+    """A measurement: made now where the published files are at hand, else as stored.
+
+    Args:
+        name: one of MEASUREMENTS.
+
+    Returns:
+        The columns of the function of that name, and `set`: which of the published sets.
+    """
+    return measure(name) if at_hand(name) else read(f"published_{name}")[0]
+
+
+def origin(*names: str) -> str:
+    """One sentence that says where the numbers of these measurements come from."""
+    if all(map(at_hand, names)):
+        return "The published embeddings were measured anew when this page was built."
+    dates = sorted({read(f"published_{name}")[1]["date"] for name in names})
+    return (
+        "The published embeddings were not at hand when this page was built: what is shown of them "
+        f"was measured on {' and '.join(dates)} and is stored with the book."
+    )
+
+
+def draw(axes: Axes, clip: pd.DataFrame, joined: int = 40) -> None:
+    """Both clouds of a `projection`, with the first `joined` pairs connected."""
+    x, y = (_cloud(clip, modality) for modality in ("image", "text"))
+    for image, text in zip(x[:joined], y[:joined], strict=True):
+        axes.plot(*zip(image, text, strict=True), color=plots.PALETTE[-1], linewidth=0.5, alpha=0.6)
+    for name, cloud, color, marker in [
+        (f"{len(x)} images", x, plots.IMAGE, plots.IMAGE_MARKER),
+        (f"their {len(y)} captions", y, plots.TEXT, plots.TEXT_MARKER),
+    ]:
+        axes.plot(*cloud.T, marker, color=color, markersize=3, alpha=0.7, rasterized=True)
+        axes.annotate(name, (cloud[:, 0].mean(), 0.4), color=color, ha="center", fontsize=11)
+    axes.set_ylim(-0.45, 0.48)
+    axes.set(xlabel="first principal component", ylabel="second principal component")
+    axes.set_aspect("equal")
+
+
+def main() -> None:
+    """Measure and store, or redraw the README's picture from what is stored."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder; default: the package's")
+    parser.add_argument(
+        "--only", nargs="+", choices=MEASUREMENTS, default=list(MEASUREMENTS), help="default: all"
+    )
+    parser.add_argument("--picture", type=Path, help="only draw the stored table into this file")
+    arguments = parser.parse_args()
+    if arguments.picture:
+        plots.use_style()
+        figure, axes = plt.subplots(figsize=(6.4, 4.8))
+        stored = read("published_projection")[0]
+        draw(axes, stored[stored.set == "clip"])
+        figure.savefig(arguments.picture, metadata={"Date": None})
+        return
+    for name in arguments.only:
+        try:
+            rows = measure(name)
+        except ConnectionError as error:
+            sys.exit(str(error))
+        path = arguments.out / f"published_{name}.csv"
+        write(
+            path,
+            {
+                "command": f"python -m modality_gap.results.published --only {name}",
+                "source": f"github.com/Weixin-Liang/Modality-Gap, commit {COMMIT}, "
+                "Figure_1_Modality_Gap",
+                "date": datetime.date.today().isoformat(),
+                "versions": ", ".join(f"{key} {value}" for key, value in versions().items()),
+            },
+            [
+                {key: as_text(value) for key, value in row.items()}
+                for row in rows.to_dict("records")
+            ],
+        )
+        print(path)
+
+
+def _by_modality(pairs: int) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "pair": np.tile(np.arange(pairs), 2),
+            "modality": np.repeat(["image", "text"], pairs),
+        }
+    )
+
+
+def _cloud(clip: pd.DataFrame, modality: str) -> NDArray[np.float64]:
+    return clip[clip.modality == modality].sort_values("pair")[["pc1", "pc2"]].to_numpy()
+
+
+if __name__ == "__main__":
+    main()
