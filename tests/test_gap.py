@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -161,6 +162,28 @@ def test_landscape_in_batches_leaves_the_remainder_out() -> None:
     assert row.distance == pytest.approx(mg.l2m(moved_x, moved_y).item(), abs=1e-10)
 
 
+def test_the_minimum_is_refined_below_the_grid() -> None:
+    x, y = pairs()
+    grid = np.linspace(-0.5, 1, 7)
+    minima = mg.loss_minimum(x, y, [0.05, 1], 10, grid)
+    fine = mg.loss_landscape(x, y, np.linspace(-0.5, 1, 1501), [0.05, 1], 10)
+    for row in minima.itertuples():
+        other = fine[fine.temperature == row.temperature]
+        assert row.loss <= other.loss.min() + 1e-12
+        assert row.alpha == pytest.approx(other.alpha[other.loss.idxmin()], abs=1e-3)
+        here = mg.loss_landscape(x, y, [row.alpha], [row.temperature], 10).iloc[0]
+        assert row.distance == here.distance
+
+
+def test_the_loss_without_a_mismatch_is_smallest_where_pairs_meet() -> None:
+    """Orthogonal pairs, each split by the same offset: closing the gap is best at every tau."""
+    base = torch.eye(9, dtype=torch.float64)
+    x, y = mg.normalize(base[:8] + 0.7 * base[8]), mg.normalize(base[:8] - 0.7 * base[8])
+    minima = mg.loss_minimum(x, y, [0.05, 1])
+    assert minima.alpha.to_list() == pytest.approx([0.5, 0.5], abs=1e-4)
+    assert minima.distance.to_list() == pytest.approx([0, 0], abs=1e-3)
+
+
 @given(SEEDS, st.floats(-0.4, 0.4))
 def test_swapping_the_modalities_leaves_the_landscape_alone(seed: int, alpha: float) -> None:
     x, y = pairs(seed)
@@ -185,6 +208,7 @@ def test_bad_arguments() -> None:
         (lambda: mg.loss_landscape(x, y, [0], [0]), "temperatures: .*above 0"),
         (lambda: mg.loss_landscape(x, y, [0], [1], batch_size=21), "batch_size: .*got 21"),
         (lambda: mg.loss_landscape(x, y, [0], [1], batch_size=1), "batch_size: .*got 1"),
+        (lambda: mg.loss_minimum(x, y, [1], alphas=[0, 0]), "alphas: expected at least two"),
     ]
     for call, message in cases:
         with pytest.raises(ValueError, match=message):

@@ -22,15 +22,13 @@ from .. import storage
 
 FOLDER = Path(__file__).parent
 FORMAT = "1"
-# Stored before the format had a version; the checksum in its header is that of its source.
-UNVERSIONED = ("clip_gap",)
 
 
 def read(name: str, folder: Path | None = None) -> tuple[pd.DataFrame, dict[str, str]]:
     """A stored table and its provenance.
 
     Args:
-        name: of the table, such as "clip_gap" or a sweep's, such as "imbalance".
+        name: of the table, such as "published_sizes" or a sweep's, such as "imbalance".
         folder: that holds it; the package's own results if None.
 
     Returns:
@@ -47,8 +45,7 @@ def read(name: str, folder: Path | None = None) -> tuple[pd.DataFrame, dict[str,
         known = ", ".join(sorted(file.stem for file in folder.glob("*.csv"))) or "none"
         raise ValueError(f"name: there is no table {name!r}; there are {known}")
     header, body = _parse(path)
-    if name not in UNVERSIONED:
-        _check(path, header, body)
+    _check(path, header, body)
     # A key of hexadecimal digits may look like a number.
     table = pd.read_csv(io.StringIO(body), dtype={"run": str, "among": str})
     if "among" in table:

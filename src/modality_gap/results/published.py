@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import importlib.metadata
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -50,9 +51,7 @@ KINDS = ("pair", "mismatched", "image and image", "text and text")
 def sizes(x: Tensor, y: Tensor) -> pd.DataFrame:
     """One row: the gap, the cosines, alignment, uniformity, separability and retrieval."""
     recall_1, recall_5 = recall_at_k(x, y, 1), recall_at_k(x, y, 5)
-    row = {
-        "pairs": len(x),
-        "dimensions": x.shape[1],
+    row: dict[str, Tensor | float] = {
         "l2m": l2m(x, y),
         "l2i": l2i(x, y),
         "rmg": rmg(x, y),
@@ -69,7 +68,8 @@ def sizes(x: Tensor, y: Tensor) -> pd.DataFrame:
         "recall_5_image_to_text": recall_5[0],
         "recall_5_text_to_image": recall_5[1],
     }
-    return pd.DataFrame([{name: float(value) for name, value in row.items()}])
+    values = {name: float(value) for name, value in row.items()}
+    return pd.DataFrame([{"pairs": len(x), "dimensions": x.shape[1], **values}])
 
 
 def projection(x: Tensor, y: Tensor) -> pd.DataFrame:
@@ -262,8 +262,8 @@ def draw(axes: Axes, clip: pd.DataFrame, joined: int = 40) -> None:
         (f"their {len(y)} captions", y, plots.TEXT, plots.TEXT_MARKER),
     ]:
         axes.plot(*cloud.T, marker, color=color, markersize=3, alpha=0.7, rasterized=True)
-        axes.annotate(name, (cloud[:, 0].mean(), 0.4), color=color, ha="center", fontsize=11)
-    axes.set_ylim(-0.45, 0.48)
+        axes.annotate(name, (cloud[:, 0].mean(), 0.46), color=color, ha="center", fontsize=11)
+    axes.set_ylim(-0.42, 0.52)
     axes.set(xlabel="first principal component", ylabel="second principal component")
     axes.set_aspect("equal")
 
@@ -297,14 +297,19 @@ def main() -> None:
                 "source": f"github.com/Weixin-Liang/Modality-Gap, commit {COMMIT}, "
                 "Figure_1_Modality_Gap",
                 "date": datetime.date.today().isoformat(),
-                "versions": ", ".join(f"{key} {value}" for key, value in versions().items()),
+                "versions": ", ".join(f"{key} {value}" for key, value in _versions().items()),
             },
             [
-                {key: as_text(value) for key, value in row.items()}
+                {str(key): as_text(value) for key, value in row.items()}
                 for row in rows.to_dict("records")
             ],
         )
         print(path)
+
+
+def _versions() -> dict[str, str]:
+    packages = ("scikit-learn", "umap-learn")
+    return versions() | {name: importlib.metadata.version(name) for name in packages}
 
 
 def _by_modality(pairs: int) -> pd.DataFrame:
