@@ -1,10 +1,18 @@
-"""The built website: pages, links, alt texts, downloads, and nothing loaded from elsewhere."""
+"""The built website: pages, links, alt texts, downloads, and nothing loaded from elsewhere.
+
+The last tests open every page in Chromium; where there is none they are skipped.
+"""
 
 from __future__ import annotations
 
+import functools
+import http.server
 import re
 import subprocess
 import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -12,7 +20,9 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 import yaml
+from browser import chromium
 from bs4 import BeautifulSoup
+from playwright.sync_api import Browser, Page, Route
 
 import modality_gap as mg
 
@@ -165,3 +175,120 @@ def test_every_public_name_is_documented() -> None:
     page = parse(HTML / "book" / "api.html")
     names = [name for name in mg.__all__ if callable(getattr(mg, name))]
     assert [name for name in names if not page.find(id=f"modality_gap.{name}")] == []
+
+
+MEGABYTE = 1e6
+
+
+def test_a_chapter_weighs_at_most_one_and_a_half_megabytes() -> None:
+    """Its page, its pictures and its own scripts; not what all pages share."""
+    own = {}
+    for page in toc_pages():
+        sources = {tag["src"] for tag in parse(page).select("img[src], script[src]")}
+        own[page] = {resolve(page, source)[0] for source in sources} - {None}
+    shared = Counter(file for files in own.values() for file in files)
+    for page, files in own.items():
+        weight = page.stat().st_size
+        weight += sum(file.stat().st_size for file in files if shared[file] < len(own))
+        assert weight < 1.5 * MEGABYTE, f"{page.name}: {weight / MEGABYTE:.2f} MB"
+
+
+# In the browser
+
+
+@pytest.fixture(scope="module")
+def browser(site: None) -> Iterator[Browser]:
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture(scope="module", params=["from the file system", "from a server"])
+def address(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where the site is, without a slash at the end."""
+    if request.param == "from the file system":
+        yield HTML.as_uri()
+        return
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    handler = functools.partial(Handler, directory=str(HTML))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def open_page(browser: Browser, address: str, name: str, **view: object) -> tuple[Page, list[str]]:
+    """A page with the network off, and what the browser complains about, kept up to date."""
+    page = browser.new_page(**view)
+    complaints: list[str] = []
+
+    def refuse(route: Route) -> None:
+        complaints.append(f"leaves the site: {route.request.url}")
+        route.abort()
+
+    # Data and blob addresses never reach the network, and are not routed.
+    page.route(lambda url: not url.startswith(address), refuse)
+    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+    page.on(
+        "response",
+        lambda answer: answer.ok or complaints.append(f"{answer.status}: {answer.url}"),
+    )
+    page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
+    page.on(
+        "console",
+        lambda message: message.type in ("error", "warning") and complaints.append(message.text),
+    )
+    page.goto(f"{address}/{name}")
+    page.wait_for_load_state("networkidle")
+    return page, complaints
+
+
+def test_no_page_asks_for_anything_that_the_site_does_not_hold(
+    browser: Browser, address: str
+) -> None:
+    seen = {}
+    for file in all_pages():
+        name = file.relative_to(HTML).as_posix()
+        page, complaints = open_page(browser, address, name)
+        page.close()
+        if complaints:
+            seen[name] = complaints
+    assert seen == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_is_wider_than_a_phone(browser: Browser, address: str, scheme: str) -> None:
+    wide = []
+    for file in toc_pages():
+        name = file.relative_to(HTML).as_posix()
+        page, _ = open_page(
+            browser, address, name, viewport={"width": 390, "height": 844}, color_scheme=scheme
+        )
+        root = "document.documentElement"
+        if page.evaluate(f"{root}.scrollWidth > {root}.clientWidth"):
+            wide.append(name)
+        page.close()
+    assert wide == []
+
+
+def test_formulas_are_set(browser: Browser, address: str) -> None:
+    page, _ = open_page(browser, address, "notebooks/01_alignment_uniformity.html")
+    page.wait_for_selector("mjx-container")
+    loaded = "[...document.fonts].filter(f => f.status == 'loaded' && /MJX/.test(f.family))"
+    assert page.evaluate(f"document.fonts.ready.then(() => {loaded}.length)") > 0
+    assert page.locator(".math:not(:has(mjx-container))").count() == 0
+    page.close()
+
+
+def test_the_interactive_figure_runs_on_the_page(browser: Browser, address: str) -> None:
+    page, complaints = open_page(browser, address, "notebooks/06_moving_the_gap.html")
+    slider = page.get_by_role("slider").first
+    before = slider.input_value()
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    assert slider.input_value() != before
+    assert complaints == []
+    page.close()

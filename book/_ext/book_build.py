@@ -84,6 +84,8 @@ def set_kernel_environment(app: Sphinx, config: Config) -> None:
     (profile / "ipython_kernel_config.py").write_text(KERNEL_CONFIG)
     os.environ["IPYTHONDIR"] = str(profile.parent)
     os.environ["TQDM_DISABLE"] = "1"
+    # Interactive figures as HTML that runs alone: no kernel connection, no widget manager.
+    os.environ["MODALITY_GAP_STATIC"] = "1"
 
 
 def source_hash(folder: Path) -> str:

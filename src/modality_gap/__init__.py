@@ -10,6 +10,7 @@ from .cone import (
 )
 from .contrastive import info_nce, info_nce_terms, softmax_entropy
 from .embeddings import Embeddings, available_embeddings, load_embeddings
+from .encoding import encode_pairs
 from .gap import (
     gap_share,
     gap_vector,
@@ -32,6 +33,7 @@ __all__ = [
     "alignment",
     "available_embeddings",
     "encode",
+    "encode_pairs",
     "gap_share",
     "gap_vector",
     "info_nce",

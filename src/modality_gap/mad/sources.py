@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import socket
-import threading
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from queue import Empty, SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
+from ..download import check_reachable
 from ..torchvision_fix import import_torchvision
 from .settings import MadSettings
 
@@ -52,7 +48,7 @@ def _mnist(folder: Path) -> Source:
         data = MNIST(str(folder), download=False)
     except RuntimeError:  # torchvision's way to say that it is not there
         try:
-            _check_reachable(MNIST.mirrors)
+            check_reachable(MNIST.mirrors, PATIENCE)
             with _socket_timeout(PATIENCE):
                 data = MNIST(str(folder), download=True)
         except (RuntimeError, TimeoutError, ConnectionError) as error:
@@ -62,34 +58,6 @@ def _mnist(folder: Path) -> Source:
             ) from error
     images = data.data[:MNIST_DIGITS].numpy().astype(np.float32) / 255
     return images, data.targets[:MNIST_DIGITS].numpy().astype(np.int64)
-
-
-def _check_reachable(addresses: list[str]) -> None:
-    """Raise ConnectionError unless one of the servers answers, whatever it says, in PATIENCE."""
-    answers: SimpleQueue[str | None] = SimpleQueue()
-
-    def ask(address: str) -> None:
-        try:
-            urllib.request.urlopen(address, timeout=PATIENCE).close()
-        except urllib.error.HTTPError:
-            pass  # it is there; a folder need not have a page
-        except OSError as error:
-            return answers.put(str(error))
-        answers.put(None)
-
-    # Threads, because looking up a name knows no time limit.
-    for address in addresses:
-        threading.Thread(target=ask, args=(address,), daemon=True).start()
-    problem, deadline = f"no answer within {PATIENCE:.0f} s", time.monotonic() + PATIENCE
-    for _ in addresses:
-        try:
-            answer = answers.get(timeout=max(0, deadline - time.monotonic()))
-        except Empty:
-            break
-        if answer is None:
-            return
-        problem = answer
-    raise ConnectionError(problem)
 
 
 @contextmanager
