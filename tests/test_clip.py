@@ -55,6 +55,17 @@ def test_build_refuses_what_it_does_not_have() -> None:
         clip.build("resnet")
     with pytest.raises(ValueError, match="temperature"):
         clip.build(temperature=0)
+    with pytest.raises(ValueError, match=r"shared.*cnn"):
+        clip.build("cnn", shared=True)
+
+
+def test_shared_encoders_have_fewer_weights() -> None:
+    apart, shared = (
+        sum(weight.numel() for weight in clip.build("vit", shared=shared).parameters())
+        for shared in (False, True)
+    )
+    block = 8 * 64**2 + 11 * 64  # matrices of attention and MLP; their biases and two norms
+    assert apart - shared == 2 * block + 64**2
 
 
 @pytest.mark.parametrize("always", ["digit", "colour"])

@@ -19,6 +19,7 @@ from modality_gap.training import (
     Config,
     Result,
     contrastive_loss,
+    cross_uniformity,
     meaning,
     train,
 )
@@ -166,6 +167,12 @@ def test_a_checkpoint_beyond_the_stop_is_not_taken(
         ({"temperature": 0.001}, "temperature.*0.01"),
         ({"learning_rate": 0.0}, "learning_rate"),
         ({"weight_decay": -0.1}, "weight_decay"),
+        ({"alignment_weight": -1.0}, "alignment_weight"),
+        ({"uniformity_weight": float("inf")}, "uniformity_weight"),
+        ({"temperature_end": 0.5}, "temperature_end: a learned temperature"),
+        ({"temperature_end": 0.001, "learn_temperature": False}, "temperature_end.*0.01"),
+        ({"shared": True}, "shared.*vit"),
+        ({"shared": True, "image_encoder": "vit", "start": "procrustes"}, "shared.*usual start"),
         ({"steps": 0}, "steps"),
         ({"batch_size": 1}, "batch_size"),
         ({"threads": 0}, "threads"),
@@ -203,6 +210,34 @@ def test_fixed_temperature_stays_and_learned_keeps_the_bound(data: mad.Mad) -> N
     wild = replace(SHORT, temperature=0.011, learning_rate=0.1, warmup=0)
     scales = [-torch.tensor(row["temperature"]).log() for row in train(wild, data=data).rows]
     assert max(scales) <= MAX_LOGIT_SCALE + 1e-5
+
+
+def test_a_scheduled_temperature_is_geometric_and_ends_where_it_should(data: mad.Mad) -> None:
+    config = replace(SHORT, temperature=0.05, temperature_end=0.2, learn_temperature=False)
+    rows = train(config, data=data).rows
+    for row in rows:
+        assert row["temperature"] == pytest.approx(0.05 * 4 ** (row["step"] / 60))
+
+
+def test_shared_weights_stay_shared(data: mad.Mad) -> None:
+    weights = train(replace(SHORT, image_encoder="vit", shared=True), data=data, stop=10).weights
+    start = clip.build("vit", shared=True).state_dict()
+    for name in ("resblocks.0.mlp.c_fc.weight", "resblocks.1.attn.in_proj_weight"):
+        layer = int(name.split(".")[1])
+        text = weights[f"text.transformer.{name}"]
+        image = weights["visual.transformer." + name.replace(str(layer), str(layer + 1), 1)]
+        assert text.equal(image)
+        assert not text.equal(start[f"text.transformer.{name}"])
+    assert weights["text.text_projection"].equal(weights["visual.proj"])
+
+
+def test_added_terms_move_what_they_name(data: mad.Mad) -> None:
+    plain, near, spread = (
+        train(replace(SHORT, **weights), data=data, stop=25).rows[-1]
+        for weights in ({}, {"alignment_weight": 20.0}, {"uniformity_weight": 20.0})
+    )
+    assert near["alignment"] < plain["alignment"]
+    assert spread["uniformity_image"] < plain["uniformity_image"]
 
 
 def test_procrustes_start_has_next_to_no_gap(data: mad.Mad) -> None:
@@ -261,6 +296,14 @@ def test_without_repeated_captions_all_three_are_info_nce(duplicates: str) -> No
     x, y = unit_rows(9, 4, 0), unit_rows(9, 4, 1)
     loss = contrastive_loss(x, y, torch.tensor(10.0), torch.arange(9), duplicates)
     torch.testing.assert_close(loss, mg.info_nce(x, y, 0.1), rtol=0, atol=1e-12)
+
+
+def test_cross_uniformity_against_loops() -> None:
+    x, y = unit_rows(7, 4, 0), unit_rows(7, 4, 1)
+    pairs = [(x[i] - y[j]).square().sum() for i in range(7) for j in range(7) if i != j]
+    expected = torch.stack(pairs).mul(-2).exp().mean().log()
+    torch.testing.assert_close(cross_uniformity(x, y), expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(cross_uniformity(y, x), expected, rtol=0, atol=1e-12)
 
 
 def test_a_meaning_is_a_set_of_words() -> None:

@@ -85,12 +85,19 @@ def _convolution(before: int, after: int, stride: int) -> list[nn.Module]:
     return [convolution, nn.BatchNorm2d(after), nn.ReLU()]
 
 
-def build(image_encoder: str = "cnn", *, temperature: float = 0.07, seed: int = 0) -> Model:
+def build(
+    image_encoder: str = "cnn",
+    *,
+    temperature: float = 0.07,
+    shared: bool = False,
+    seed: int = 0,
+) -> Model:
     """A small CLIP at its random initialisation.
 
     Args:
         image_encoder: "cnn", three convolutions, or "vit", open_clip's vision transformer.
         temperature: where the temperature starts; `logit_scale` is the logarithm of its inverse.
+        shared: the text encoder uses the last transformer blocks and the projection of "vit".
         seed: of the weights; the global generator is left alone.
 
     Returns:
@@ -98,10 +105,13 @@ def build(image_encoder: str = "cnn", *, temperature: float = 0.07, seed: int = 
         normalize=True)` and `logit_scale`, in training mode.
 
     Raises:
-        ValueError: an image encoder that does not exist, or a temperature that is not positive.
+        ValueError: an image encoder that does not exist or has nothing to share, or a temperature
+            that is not positive.
     """
     if image_encoder not in IMAGE_ENCODERS:
         raise ValueError(f"image_encoder: expected one of {IMAGE_ENCODERS}, got {image_encoder!r}")
+    if shared and image_encoder != "vit":
+        raise ValueError(f'shared: only "vit" has blocks to share, got {image_encoder!r}')
     if not temperature > 0:
         raise ValueError(f"temperature: expected a positive number, got {temperature}")
     with torch.random.fork_rng(devices=[]):
@@ -114,6 +124,10 @@ def build(image_encoder: str = "cnn", *, temperature: float = 0.07, seed: int = 
         )
         if image_encoder == "cnn":
             model.visual = ConvolutionalTower()
+    if shared:
+        blocks = model.visual.transformer.resblocks[-TEXT["layers"] :]
+        model.text.transformer.resblocks = blocks
+        model.text.text_projection = model.visual.proj
     return model
 
 

@@ -54,7 +54,7 @@ SWEEPS = {
     ),
     "temperature": Sweep(
         "temperature fixed at 0.01 to 1, and learned, at k = 0, 3, 5",
-        seeds=3,
+        seeds=5,
         configs=lambda seed: [
             Config(k=k, temperature=temperature, learn_temperature=learned, seed=seed)
             for k in (0, 3, 5)
@@ -66,7 +66,7 @@ SWEEPS = {
     ),
     "initialisation": Sweep(
         "the usual start, and one without a gap, at fixed temperature 0.01, 0.1 and 1",
-        seeds=3,
+        seeds=5,
         configs=lambda seed: [
             Config(start=start, temperature=temperature, learn_temperature=False, seed=seed)
             for start in ("usual", "procrustes")
@@ -75,13 +75,13 @@ SWEEPS = {
     ),
     "object": Sweep(
         "each of the six factors in turn is the one that every caption names, at k = 1",
-        seeds=3,
+        seeds=5,
         configs=lambda seed: [Config(k=1, always=factor, seed=seed) for factor in FACTORS],
     ),
     "duplicates": Sweep(
         "a caption repeated within a batch: kept as a negative, masked, or soft-labelled, at "
         "k = 0, 1, 3",
-        seeds=3,
+        seeds=5,
         configs=lambda seed: [
             Config(k=k, duplicates=treatment, seed=seed)
             for k in (0, 1, 3)

@@ -21,6 +21,7 @@ from . import clip
 from .checkpoints import Checkpoints
 from .mad import Mad, check_choice, draw_captions, load_mad
 from .measures import draw_test_pairs, embed, measure, probe
+from .sphere import alignment, uniformity
 
 DUPLICATES = ("kept", "masked", "soft")
 STARTS = ("usual", "procrustes")
@@ -38,8 +39,12 @@ class Config:
         always: the factor that every caption names.
         among: the factors that the k are drawn from; None: all but `always`.
         image_encoder: "cnn" or "vit".
+        shared: whether "vit" and the text encoder share transformer blocks and projection.
         temperature: of the loss, at the start.
         learn_temperature: whether it is trained; 1 / temperature stays at most 100, as in CLIP.
+        temperature_end: of the loss, at the end, on a geometric schedule; None: no schedule.
+        alignment_weight: of `alignment`, added to the loss.
+        uniformity_weight: of the uniformity of images, of texts and across, added to the loss.
         duplicates: what the loss does with other pairs of a batch whose caption says the same:
             "kept" as negatives, "masked" out, or "soft" targets shared among them.
         start: "usual", or "procrustes": the image projection is rotated so that the two
@@ -58,8 +63,12 @@ class Config:
     always: str = "digit"
     among: tuple[str, ...] | None = None
     image_encoder: str = "cnn"
+    shared: bool = False
     temperature: float = 0.07
     learn_temperature: bool = True
+    temperature_end: float | None = None
+    alignment_weight: float = 0.0
+    uniformity_weight: float = 0.0
     duplicates: str = "kept"
     start: str = "usual"
     steps: int = 400
@@ -87,13 +96,20 @@ class Config:
         for name, least in [("steps", 1), ("batch_size", 2), ("threads", 1), ("warmup", 0)]:
             if getattr(self, name) < least:
                 raise ValueError(f"{name}: expected at least {least}, got {getattr(self, name)}")
-        for name in ("temperature", "learning_rate"):
-            if not (getattr(self, name) > 0 and math.isfinite(getattr(self, name))):
-                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
-        if self.temperature < 0.01:
-            raise ValueError(f"temperature: CLIP's bound is 0.01, got {self.temperature}")
-        if not self.weight_decay >= 0:
-            raise ValueError(f"weight_decay: expected 0 or more, got {self.weight_decay}")
+        for name in ("temperature", "temperature_end", "learning_rate"):
+            value = getattr(self, name)
+            if value is not None and not (value > 0 and math.isfinite(value)):
+                raise ValueError(f"{name}: expected a positive number, got {value}")
+        for name in ("temperature", "temperature_end"):
+            if (getattr(self, name) or 1) < 0.01:
+                raise ValueError(f"{name}: CLIP's bound is 0.01, got {getattr(self, name)}")
+        for name in ("weight_decay", "alignment_weight", "uniformity_weight"):
+            if not (getattr(self, name) >= 0 and math.isfinite(getattr(self, name))):
+                raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
+        if self.shared and (self.image_encoder, self.start) != ("vit", "usual"):
+            raise ValueError("shared: expected image_encoder 'vit' and the usual start")
+        if self.learn_temperature and self.temperature_end is not None:
+            raise ValueError("temperature_end: a learned temperature follows no schedule")
         if self.seed < 0:
             raise ValueError(f"seed: expected 0 or more, got {self.seed}")
         if self.device != "auto":
@@ -155,6 +171,19 @@ def contrastive_loss(
     if duplicates == "soft":
         targets = same.to(logits.dtype) / same.sum(dim=1, keepdim=True)
     return (F.cross_entropy(logits, targets) + F.cross_entropy(logits.T, targets)) / 2
+
+
+def cross_uniformity(x: Tensor, y: Tensor, t: float = 2) -> Tensor:
+    """Uniformity across modalities, log mean_{i != j} exp(-t ||x_i - y_j||^2).
+
+    Args:
+        x, y: unit rows, shape (N, D), N >= 2; row i of both is a pair.
+        t: of the Gaussian potential.
+
+    Source: Fahim et al. (2024).
+    """
+    other = ~torch.eye(len(x), dtype=torch.bool, device=x.device)
+    return torch.log(torch.exp(2 * t * (x @ y.T - 1))[other].mean())
 
 
 def meaning(words: Tensor) -> Tensor:
@@ -231,7 +260,10 @@ class Run:
         self.rows: list[dict[str, float]] = []
         self.pairs = draw_test_pairs(data, split, config.k, config.always, config.among)
         self.model = clip.build(
-            config.image_encoder, temperature=config.temperature, seed=config.seed
+            config.image_encoder,
+            temperature=config.temperature,
+            shared=config.shared,
+            seed=config.seed,
         ).to(device)
         self.model.logit_scale.requires_grad_(config.learn_temperature)
         self._settle()
@@ -286,6 +318,11 @@ class Run:
         loss = contrastive_loss(
             x, y, self.model.logit_scale.exp(), meaning(words), config.duplicates
         )
+        if config.alignment_weight:
+            loss = loss + config.alignment_weight * alignment(x, y)
+        if config.uniformity_weight:
+            spread = uniformity(x) + uniformity(y) + cross_uniformity(x, y)
+            loss = loss + config.uniformity_weight * spread / 3
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * _schedule(self.step, config)
         self.optimizer.zero_grad()
@@ -293,6 +330,8 @@ class Run:
         self.optimizer.step()
         with torch.no_grad():
             self.model.logit_scale.clamp_(max=MAX_LOGIT_SCALE)
+            if config.temperature_end is not None:
+                self.model.logit_scale.fill_(-math.log(_temperature(self.step + 1, config)))
         self.losses.append(loss.item())
         self.gap = float((x.detach().mean(0) - y.detach().mean(0)).norm())
         self.step += 1
@@ -327,6 +366,12 @@ def _schedule(step: int, config: Config) -> float:
     if step < config.warmup:
         return (step + 1) / config.warmup
     return 0.5 * (1 + math.cos(math.pi * (step - config.warmup) / (config.steps - config.warmup)))
+
+
+def _temperature(step: int, config: Config) -> float:
+    """On the geometric schedule, when `step` steps are done."""
+    end = config.temperature_end or config.temperature
+    return config.temperature * (end / config.temperature) ** (step / config.steps)
 
 
 def _find_device(name: str) -> torch.device:

@@ -62,7 +62,7 @@ def load_mini_clip(k: int, folder: Path = FOLDER) -> MiniClip:
 
 def rebuild(config: Config, weights: dict[str, Tensor]) -> clip.Model:
     """A model of the config's kind with the given weights, in evaluation mode."""
-    model = clip.build(config.image_encoder)
+    model = clip.build(config.image_encoder, shared=config.shared)
     model.load_state_dict(weights)
     return model.eval().requires_grad_(False)
 
