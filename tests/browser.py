@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGUMENTS = (
-    "--no-sandbox",  # needed where the tests run as root, as in a container
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--force-color-profile=srgb",
-)
+sys.path.insert(0, str(Path(__file__).parents[1] / "book" / "_ext"))
+
+import book_pdf
 
 
 def browser_path() -> str:
@@ -26,13 +21,10 @@ def browser_path() -> str:
 
     MODALITY_GAP_BROWSER is "required" or the path of a browser.
     """
-    wanted = os.environ.get("MODALITY_GAP_BROWSER", "")
-    names = NAMES if wanted in ("", "required") else (wanted,)
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found:
+    if found := book_pdf.find_browser():
         return found
-    reason = f"no browser: none of {', '.join(names)} is installed"
-    if wanted:
+    reason = f"no browser: none of {', '.join(book_pdf.BROWSERS)} is installed"
+    if os.environ.get("MODALITY_GAP_BROWSER", "none") != "none":
         pytest.fail(f"{reason}, and MODALITY_GAP_BROWSER asks for one")
     pytest.skip(reason)
 
@@ -40,8 +32,5 @@ def browser_path() -> str:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A running Chromium."""
-    path = browser_path()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+    with book_pdf.chromium(browser_path()) as browser:
         yield browser
-        browser.close()
