@@ -78,11 +78,12 @@ c.InteractiveShellApp.exec_lines = [
 
 
 def set_kernel_environment(app: Sphinx, config: Config) -> None:
-    """Set what the kernels inherit: no progress bars, and nothing from the user's own IPython."""
+    """Set what the kernels inherit: no progress bars, and nothing of the user's own settings."""
     profile = Path(app.outdir).parent / ".ipython" / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "ipython_kernel_config.py").write_text(KERNEL_CONFIG)
     os.environ["IPYTHONDIR"] = str(profile.parent)
+    os.environ["MPLCONFIGDIR"] = str(Path(app.outdir).parent / ".matplotlib")
     os.environ["TQDM_DISABLE"] = "1"
     # Interactive figures as HTML that runs alone: no kernel connection, no widget manager.
     os.environ["MODALITY_GAP_STATIC"] = "1"
