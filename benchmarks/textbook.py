@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from modality_gap import mad
+
 
 def off_diagonal_mean(matrix: Tensor) -> Tensor:
     n = len(matrix)
@@ -46,3 +48,22 @@ def info_nce(x: Tensor, y: Tensor) -> Tensor:
 def softmax_entropy(x: Tensor, y: Tensor) -> Tensor:
     p = torch.softmax(x @ y.T / 0.05, dim=1)
     return -(p * p.clamp(min=1e-30).log()).sum(dim=1).mean()
+
+
+def factors(n: int) -> tuple[Tensor, Tensor]:
+    """Object labels, shape (n,), and labels of MAD's five attributes, shape (n, 5)."""
+    generator = torch.Generator().manual_seed(0)
+    sizes = [len(values) for values in mad.FACTORS.values()]
+    labels = [torch.randint(0, size, (n,), generator=generator) for size in sizes]
+    return labels[0], torch.stack(labels[1:], dim=1)
+
+
+def moad(x: Tensor, y: Tensor) -> Tensor:
+    cosine = (x @ x.T).fill_diagonal_(0)
+    n, everything, differences = len(x), cosine.sum(), []
+    objects, attributes = factors(n)
+    for labels in [objects, *attributes.T]:
+        same = labels[:, None] == labels[None, :]
+        pairs, total = same.count_nonzero() - n, torch.where(same, cosine, 0).sum()
+        differences.append(total / pairs - (everything - total) / (n * n - n - pairs))
+    return differences[0] - torch.stack(differences[1:]).mean()

@@ -23,7 +23,7 @@ from .gap import (
     rmg,
     shift,
 )
-from .information import moad, similarity_difference
+from .information import caption_information, moad, similarity_difference
 from .sphere import alignment, mean_cosine, normalize, paired_cosine, uniformity
 
 __version__ = "0.1.0"
@@ -32,6 +32,7 @@ __all__ = [
     "Embeddings",
     "alignment",
     "available_embeddings",
+    "caption_information",
     "encode",
     "encode_pairs",
     "gap_share",

@@ -1,11 +1,42 @@
-"""What embeddings keep of the factors behind an image: object bias."""
+"""What captions say of the factors behind an image, and what embeddings keep: object bias."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
 
-from .sphere import check_unit
+from .mad import ATTRIBUTES, FACTORS
+from .sphere import check_unit, enumerate_blocks, row_sums
+
+
+def caption_information(k: int) -> tuple[float, float]:
+    """What image and caption of MAD share, and what the caption leaves open, in bits.
+
+    X are the six factors of an image, uniform and independent; the caption Y names the digit and
+    k of the five attributes, drawn without replacement whatever their values. Each attribute is
+    named with probability k / 5, so that
+
+        I(X; Y) = log2 10 + k / 5 * (sum of log2 of the attributes' numbers of values)
+
+    and H(X | Y) = H(X) - I(X; Y). The order of a caption's words changes neither.
+
+    Args:
+        k: attributes in a caption, 0 to 5.
+
+    Returns:
+        (I(X; Y), H(X | Y)), exact up to rounding.
+
+    Raises:
+        ValueError: k out of range.
+    """
+    if k not in range(len(ATTRIBUTES) + 1):
+        raise ValueError(f"k: expected 0 to {len(ATTRIBUTES)}, got {k}")
+    bits = {name: math.log2(len(words)) for name, words in FACTORS.items()}
+    attributes = sum(bits[name] for name in ATTRIBUTES)
+    unsaid = attributes * (len(ATTRIBUTES) - k) / len(ATTRIBUTES)
+    return sum(bits.values()) - unsaid, unsaid
 
 
 def similarity_difference(x: Tensor, labels: Tensor) -> Tensor:
@@ -20,28 +51,17 @@ def similarity_difference(x: Tensor, labels: Tensor) -> Tensor:
         labels: integers, shape (N,), with at least two classes and one class of two rows.
 
     Returns:
-        Scalar in [-2, 2].
+        Scalar in [-2, 2]. Differentiable in x.
 
     Raises:
-        ValueError: a row is not of unit length, the lengths differ, or there is no pair of equal
-            or no pair of different labels.
+        ValueError: a row is not of unit length, the labels are no integers or not as many as rows,
+            or there is no pair of equal or no pair of different labels.
 
     Source: Schrodi et al. (2025), the parts of MOAD.
     """
     check_unit(x, "x")
-    if labels.shape != x.shape[:1]:
-        raise ValueError(f"labels: expected shape ({len(x)},), got {tuple(labels.shape)}")
-    classes, place, counts = labels.unique(return_inverse=True, return_counts=True)
-    sums = x.new_zeros(len(classes), x.shape[1], dtype=torch.float64)
-    sums.index_add_(0, place, x.double())
-    rows = x.double().square().sum()
-    same_pairs = (counts * (counts - 1)).sum()
-    different_pairs = len(x) * (len(x) - 1) - same_pairs
-    if same_pairs == 0 or different_pairs == 0:
-        raise ValueError("labels: expected at least two classes, and two rows in one of them")
-    same = sums.square().sum() - rows
-    different = sums.sum(dim=0).square().sum() - rows - same
-    return (same / same_pairs - different / different_pairs).to(x.dtype)
+    _check_labels(labels, x.shape[:1], "labels")
+    return _difference(x, row_sums(x), labels, "labels").to(x.dtype)
 
 
 def moad(x: Tensor, object_labels: Tensor, attribute_labels: Tensor) -> Tensor:
@@ -56,16 +76,48 @@ def moad(x: Tensor, object_labels: Tensor, attribute_labels: Tensor) -> Tensor:
         attribute_labels: integers, shape (N, A), a column for each attribute.
 
     Returns:
-        Scalar.
+        Scalar. Differentiable in x.
 
     Raises:
         ValueError: as `similarity_difference`, or attribute_labels is not of shape (N, A), A >= 1.
 
     Source: Schrodi et al. (2025), MOAD. All pairs i != j count.
     """
-    if attribute_labels.ndim != 2 or attribute_labels.shape[1] == 0:
-        raise ValueError(
-            f"attribute_labels: expected shape (N, A), got {tuple(attribute_labels.shape)}"
-        )
-    attributes = [similarity_difference(x, labels) for labels in attribute_labels.T]
-    return similarity_difference(x, object_labels) - torch.stack(attributes).mean()
+    check_unit(x, "x")
+    _check_labels(object_labels, x.shape[:1], "object_labels")
+    if not isinstance(attribute_labels, Tensor) or attribute_labels.ndim != 2:
+        raise ValueError("attribute_labels: expected a torch.Tensor of shape (N, A)")
+    count = max(1, attribute_labels.shape[1])
+    _check_labels(attribute_labels, (len(x), count), "attribute_labels")
+    sums = row_sums(x)
+    attributes = [
+        _difference(x, sums, labels, f"attribute_labels, column {column}")
+        for column, labels in enumerate(attribute_labels.T)
+    ]
+    bias = _difference(x, sums, object_labels, "object_labels") - torch.stack(attributes).mean()
+    return bias.to(x.dtype)
+
+
+def _difference(x: Tensor, sums: tuple[Tensor, Tensor], labels: Tensor, name: str) -> Tensor:
+    """`similarity_difference` in float64; `sums` are the `row_sums` of x."""
+    total, squares = sums
+    classes, place, counts = labels.unique(return_inverse=True, return_counts=True)
+    same_pairs = (counts * (counts - 1)).sum()
+    different_pairs = len(x) * (len(x) - 1) - same_pairs
+    if same_pairs == 0 or different_pairs == 0:
+        raise ValueError(f"{name}: expected at least two classes, and two rows in one of them")
+    class_sums = x.new_zeros(len(classes), x.shape[1], dtype=torch.float64)
+    for start, rows in enumerate_blocks(x):
+        class_sums.index_add_(0, place[start : start + len(rows)], rows.double())
+    same = class_sums.square().sum() - squares
+    different = total @ total - squares - same
+    return same / same_pairs - different / different_pairs
+
+
+def _check_labels(labels: Tensor, shape: tuple[int, ...], name: str) -> None:
+    if not isinstance(labels, Tensor):
+        raise ValueError(f"{name}: expected a torch.Tensor, got {type(labels).__name__}")
+    if labels.is_floating_point() or labels.is_complex():
+        raise ValueError(f"{name}: expected integers, got {labels.dtype}")
+    if labels.shape != shape:
+        raise ValueError(f"{name}: expected shape {tuple(shape)}, got {tuple(labels.shape)}")
