@@ -138,7 +138,7 @@ def build(book: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*command, "--keep-going"],
         cwd=book,
-        env=os.environ | variables,
+        env=os.environ | {"MODALITY_GAP_BROWSER": "none"} | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

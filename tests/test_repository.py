@@ -11,7 +11,10 @@ import jupytext
 import pytest
 
 ROOT = Path(__file__).parents[1]
-NOTEBOOKS = [ROOT / "book" / "intro.md", *sorted((ROOT / "notebooks").glob("*.md"))]
+NOTEBOOKS = [
+    *(ROOT / "book" / name for name in ("intro.md", "conclusion.md", "experiments.md")),
+    *sorted((ROOT / "notebooks").glob("*.md")),
+]
 MEGABYTE = 2**20
 
 

@@ -5,8 +5,10 @@ The last tests open every page in Chromium; where there is none they are skipped
 
 from __future__ import annotations
 
+import csv
 import functools
 import http.server
+import math
 import re
 import subprocess
 import sys
@@ -20,15 +22,17 @@ import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from pikepdf import Pdf
 from playwright.sync_api import Browser, Page, Route
 
 import modality_gap as mg
-from browser import chromium
+from browser import book_pdf, browser_path, chromium
+from modality_gap.ledger import CLAIMS
 
 ROOT = Path(__file__).parents[1]
 HTML = ROOT / "_build" / "html"
 CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.md"))
-NOTEBOOKS = ["book/intro", *(f"notebooks/{chapter}" for chapter in CHAPTERS)]
+NOTEBOOKS = ["book/intro", "book/conclusion", *(f"notebooks/{chapter}" for chapter in CHAPTERS)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -167,13 +171,75 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
 def test_no_traceback_and_no_warning_on_a_page() -> None:
     for page in toc_pages():
         text = " ".join(tag.get_text() for tag in parse(page).select(".cell_output"))
-        assert not re.search(r"Traceback|\w+Warning:", text), page.name
+        assert not re.search(r"Traceback|\w+Warning:|findfont", text), page.name
+
+
+def ledger_rows() -> list[dict[str, str]]:
+    with (HTML / "book" / "ledger.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def follows(row: dict[str, str]) -> str:
+    """The verdict that the numbers in a row of the ledger ask for."""
+    values, signs = ([float(v) for v in row[n].split()] for n in ("values", "direction_values"))
+
+    def hold(numbers: list[float], name: str) -> bool:
+        low, high = float(row[f"{name}_low"]), float(row[f"{name}_high"])
+        return all(low <= number <= high for number in numbers)
+
+    if not row["band_low"] and not row["direction_low"]:
+        return "quoted only"
+    if row["direction_low"] and not hold(signs or values, "direction"):
+        return "not reproduced"
+    judged = values if row["judged"] == "every value" else [float(row["mean"])]
+    if row["band_low"] and hold(judged, "band"):
+        return "reproduced"
+    return "direction only" if row["direction_low"] else "not reproduced"
+
+
+def test_the_ledger_has_every_claim_and_each_verdict_follows_from_its_numbers() -> None:
+    rows = ledger_rows()
+    assert [row["id"] for row in rows] == [claim.id for claim in CLAIMS]
+    for row in rows:
+        values = [float(value) for value in row["values"].split()]
+        assert len(values) == int(row["count"]), row["id"]
+        assert bool(values) == (row["verdict"] != "quoted only"), row["id"]
+        if values:
+            assert math.isclose(float(row["mean"]), sum(values) / len(values), abs_tol=1e-12)
+        assert row["verdict"] == follows(row), row["id"]
+
+
+def test_the_ledger_page_shows_the_same_rows_with_links_to_their_figures() -> None:
+    page = HTML / "book" / "ledger.html"
+    lines = parse(page).select("table.ledger tbody tr:not(.ledger-claim)")
+    assert len(lines) == len(CLAIMS)
+    for line, row in zip(lines, ledger_rows(), strict=True):
+        assert line.select_one("td.ledger-verdict").get_text(strip=True) == row["verdict"]
+        target, anchor = resolve(page, line.select_one("a")["href"])
+        assert target == HTML / row["page"], row["id"]
+        assert anchor.removeprefix("equation-") == row["figure"], row["id"]
+    assert parse(page).find("a", href="ledger.csv")
 
 
 def test_every_public_name_is_documented() -> None:
     page = parse(HTML / "book" / "api.html")
     names = [name for name in mg.__all__ if callable(getattr(mg, name))]
     assert [name for name in names if not page.find(id=f"modality_gap.{name}")] == []
+
+
+def test_the_whole_book_is_one_pdf_that_every_page_links() -> None:
+    browser_path()
+    pdf = HTML / book_pdf.NAME
+    for page in toc_pages():
+        links = [link["href"] for link in parse(page).select("a[href$='.pdf']")]
+        assert pdf in [resolve(page, link)[0] for link in links], page.name
+    assert parse(HTML / "book" / "intro.html").select_one(f"article a[href$='{pdf.name}']")
+    with Pdf.open(pdf) as book, book.open_outline() as outline:
+        titles = [item.title for item in outline.root]
+        for page in toc_pages():
+            assert parse(page).select_one("article h1").get_text().removesuffix("#") in titles
+        assert len(book.pages) > 100
+    assert pdf.stat().st_size < 15 * MEGABYTE
 
 
 MEGABYTE = 1e6

@@ -1,0 +1,409 @@
+"""The ledger's page: what became of every claim, filled in after all chapters have run.
+
+Chapters enter their numbers with `modality_gap.ledger.record`, which leaves them in the output of a
+cell. When every page has been read, the directives below become tables of them, and the same rows
+are written as `ledger.csv` beside the page. A claim that no chapter has recorded, a record in the
+wrong chapter and a figure that does not exist are warnings, so the build fails.
+"""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from myst_nb.sphinx_ import NbMetadataCollector
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.nodes import make_refnode
+
+logger = logging.getLogger(__name__)
+
+FILE = "ledger.csv"
+SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+HEADINGS = ("our number", "stated", "ours", "band", "verdict", "shown in")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directives and the steps with Sphinx."""
+    app.add_node(Placeholder)
+    app.add_directive("ledger-summary", Summary)
+    app.add_directive("ledger-table", Table)
+    app.add_css_file("ledger.css")
+    app.connect("env-purge-doc", forget_page)
+    app.connect("env-merge-info", merge_pages)
+    # After the numbers of figures, which book_build assigns at the same event.
+    app.connect("env-get-updated", update_pages, priority=700)
+    app.connect("doctree-resolved", fill_page)
+    app.connect("build-finished", write_csv, priority=400)  # before the checks and the PDF
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+# In the page's source
+
+
+class Placeholder(nodes.General, nodes.Element):
+    """Where a table will stand."""
+
+
+class Summary(SphinxDirective):
+    """How many claims of each paper met which verdict, and the link to the CSV file."""
+
+    def run(self) -> list[nodes.Node]:
+        """Leave a placeholder, and note the page."""
+        pages_of(self.env).add(self.env.docname)
+        return [Placeholder()]
+
+
+class Table(SphinxDirective):
+    """The rows of one paper, which is the argument: its key in the list of references."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Leave a placeholder, and note the page."""
+        pages_of(self.env).add(self.env.docname)
+        return [Placeholder(paper=self.arguments[0])]
+
+
+def pages_of(env: BuildEnvironment) -> set[str]:
+    """The pages that show the ledger."""
+    if not hasattr(env, "ledger_pages"):
+        env.ledger_pages = set()
+    return env.ledger_pages
+
+
+def forget_page(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
+    """Drop a page that is about to be read again."""
+    pages_of(env).discard(docname)
+
+
+def merge_pages(
+    app: Sphinx, env: BuildEnvironment, docnames: set[str], other: BuildEnvironment
+) -> None:
+    """Take over what another process has read."""
+    pages_of(env).update(pages_of(other) & set(docnames))
+
+
+# From the chapters' outputs to rows
+
+
+@dataclass(frozen=True)
+class Row:
+    """A claim with what was recorded of it."""
+
+    claim: Any  # modality_gap.claims.Claim; importing the package takes seconds
+    verdict: str
+    values: list[float] = field(default_factory=list)
+    direction_values: list[float] | None = None
+    page: str = ""  # the chapter, if it is in the book
+    anchor: str = ""
+    label: str = ""  # such as "Fig. 4.3"
+
+
+def records(env: BuildEnvironment) -> Iterator[tuple[str, str, dict[str, list[float]]]]:
+    """(page, id, entry) of all that the executed chapters have recorded."""
+    from modality_gap.ledger import KEY
+
+    folder = Path(env.mystnb_config.output_folder)
+    for page, data in sorted(NbMetadataCollector.get_doc_data(env).items()):
+        names = [name for name in data.get("glue", []) if name.startswith(KEY)]
+        outputs = json.loads((folder / f"{page}.glue.json").read_text("utf-8")) if names else {}
+        for name in names:
+            text = ast.literal_eval(outputs[name]["data"]["text/plain"])
+            yield page, name.removeprefix(KEY), json.loads(text)
+
+
+def make_rows(env: BuildEnvironment) -> tuple[list[Row], list[str]]:
+    """The ledger, in its own order, and what is wrong with it."""
+    from modality_gap.ledger import BY_ID, CLAIMS, verdict
+
+    found, problems = {}, []
+    for page, name, entry in records(env):
+        if name not in BY_ID:
+            problems.append(f"{page} records {name}, which is no claim")
+        elif page != f"notebooks/{BY_ID[name].chapter}":
+            problems.append(f"{page} records {name}, which belongs to {BY_ID[name].chapter}")
+        else:
+            found[name] = entry
+    rows = []
+    for claim in CLAIMS:
+        page, anchor, label = place(env, claim.chapter, claim.figure)
+        if claim.figure and not anchor:
+            problems.append(f"{claim.id} is shown in {claim.figure}, which does not exist")
+        if claim.quoted:
+            rows.append(Row(claim, verdict([], claim), page=page, anchor=anchor, label=label))
+        elif claim.id in found:
+            entry = found[claim.id]
+            values, signs = entry["values"], entry.get("direction_values")
+            decided = verdict(values, claim, signs)
+            rows.append(Row(claim, decided, values, signs, page, anchor, label))
+        else:
+            problems.append(f"{claim.id} is recorded nowhere; it belongs to {claim.chapter}")
+    return rows, problems
+
+
+def place(env: BuildEnvironment, chapter: str, figure: str) -> tuple[str, str, str]:
+    """Page, anchor and name of a figure, of an equation, or of a chapter if there is neither."""
+    page = f"notebooks/{chapter}"
+    if figure.startswith("eq-"):
+        page = env.domaindata["math"]["objects"].get(figure, ("",))[0]
+        kind, name, anchor = "displaymath", "Eq. ({})", nodes.make_id(f"equation-{figure}")
+    elif figure:
+        page, anchor, _ = env.domaindata["std"]["labels"].get(figure, ("", "", ""))
+        kind, name = "figure", "Fig. {}"
+    else:
+        number = chapter[:2].lstrip("0")
+        return (page, "", f"Ch. {number}") if page in env.found_docs else ("", "", "")
+    number = env.toc_fignumbers.get(page, {}).get(kind, {}).get(anchor)
+    if number is None:
+        return "", "", ""
+    return page, anchor, name.format(".".join(map(str, number)))
+
+
+def update_pages(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Make the rows; ask for the page to be written again if they have changed."""
+    if not pages_of(env):
+        return []
+    env.ledger_rows, problems = make_rows(env)
+    for problem in problems:
+        logger.warning("ledger: %s", problem)
+    state = repr(env.ledger_rows)
+    changed = state != getattr(env, "ledger_state", "")
+    env.ledger_state = state
+    return sorted(pages_of(env)) if changed else []
+
+
+# From rows to tables
+
+
+def fill_page(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Replace the placeholders of a page."""
+    for placeholder in list(doctree.findall(Placeholder)):
+        rows = app.env.ledger_rows
+        if "paper" in placeholder:
+            chosen = [row for row in rows if row.claim.paper == placeholder["paper"]]
+            new = [rows_as_table(app, docname, chosen)]
+        else:
+            new = [summary_table(rows), csv_link()]
+        placeholder.replace_self(new)
+
+
+def summary_table(rows: list[Row]) -> nodes.table:
+    """Verdicts counted, a line for each paper and one for all."""
+    from modality_gap.claims import PAPERS
+    from modality_gap.ledger import VERDICTS
+
+    def line(name: str, some: list[Row]) -> nodes.row:
+        counts = [sum(row.verdict == verdict for row in some) for verdict in VERDICTS]
+        return table_row(cell(name), *(cell(str(count)) for count in (*counts, len(some))))
+
+    body = [line(name, [r for r in rows if r.claim.paper == key]) for key, name in PAPERS.items()]
+    body.append(line("together", rows))
+    return table(["paper", *VERDICTS, "numbers"], body, "ledger-summary")
+
+
+def csv_link() -> nodes.paragraph:
+    """The sentence that offers the file."""
+    link = nodes.reference("", FILE, refuri=FILE, internal=True)
+    return nodes.paragraph(
+        "", "", nodes.Text("All of it, with every single value: "), link, nodes.Text(".")
+    )
+
+
+def rows_as_table(app: Sphinx, docname: str, rows: list[Row]) -> nodes.table:
+    """A table with a line for each number, under a heading for each claim."""
+    body, heading = [], None
+    for row in rows:
+        claim = row.claim
+        if heading != (claim.where, claim.claim):
+            heading = claim.where, claim.claim
+            where = claim.where[0].upper() + claim.where[1:]
+            title = nodes.paragraph("", "", nodes.strong("", f"{where}. "), nodes.Text(claim.claim))
+            body.append(table_row(nodes.entry("", title, morecols=len(HEADINGS) - 1)))
+            body[-1]["classes"].append("ledger-claim")
+        body.append(
+            table_row(
+                cell(claim.quantity),
+                cell(claim.stated),
+                cell(*ours(row)),
+                cell(*bands(row)),
+                cell(row.verdict, classes=["ledger-verdict", row.verdict.replace(" ", "-")]),
+                link_cell(app, docname, row),
+            )
+        )
+    return table(list(HEADINGS), body, "ledger")
+
+
+def ours(row: Row) -> list[str]:
+    """What was measured, in one line or two."""
+    if row.claim.quoted:
+        return ["–"]
+    claim = row.claim
+    lines = [describe(row.values, claim.band, claim.each or not claim.band, claim.over)]
+    if row.direction_values is not None:
+        over = claim.over if len(row.values) > 1 else "seeds"
+        signs = describe(row.direction_values, claim.direction, True, over)
+        lines.append(f"{claim.direction_quantity}: {signs}")
+    return lines
+
+
+def describe(values: list[float], band: tuple[float, float] | None, each: bool, over: str) -> str:
+    """Mean and standard deviation, or the range if every value counts."""
+    from modality_gap.ledger import mean, standard_deviation
+
+    spread = standard_deviation(values)
+    digits = decimals(values, band)
+    if spread is None:
+        small = 0 < abs(values[0]) < 1e-3
+        return with_power(f"{values[0]:.1e}") if small else number(values[0], digits)
+    many = f", {len(values)} {over}"
+    if not each:
+        return f"{number(mean(values), digits)} ± {number(spread, digits)}{many}"
+    low, high = number(min(values), digits), number(max(values), digits)
+    return (low if low == high else f"{low} to {high}") + many
+
+
+def bands(row: Row) -> list[str]:
+    """The band and the direction, in words."""
+    claim, lines = row.claim, []
+    if claim.band:
+        each = f", each of the {claim.over}" if claim.each and len(row.values) > 1 else ""
+        lines.append(interval(claim.band) + each)
+    if claim.direction:
+        lines.append(f"direction: {interval(claim.direction)}, each value")
+    return lines or ["–"]
+
+
+def interval(ends: tuple[float, float]) -> str:
+    """An interval in words."""
+    low, high = ends
+    if low == high:
+        return shortest(low)
+    if high == math.inf:
+        return "above 0" if 0 < low < 1e-300 else f"at least {shortest(low)}"
+    if low == -math.inf:
+        return "below 0" if -1e-300 < high < 0 else f"at most {shortest(high)}"
+    return f"{shortest(low)} to {shortest(high)}"
+
+
+def decimals(values: list[float], band: tuple[float, float] | None) -> int:
+    """Enough to compare with the band, and to see the spread; none if all numbers are whole."""
+    from modality_gap.ledger import standard_deviation
+
+    ends = [end for end in band or () if math.isfinite(end) and abs(end) > 1e-9]
+    if all(float(value).is_integer() for value in [*values, *ends]):
+        return 0
+    digits = max(2, *(len(f"{end:.10f}".rstrip("0").partition(".")[2]) for end in ends), 0)
+    spread = standard_deviation(values)
+    if spread and spread > 1e-9:
+        digits = max(digits, min(7, -math.floor(math.log10(spread / 2))))
+    return min(digits, 10)
+
+
+def number(value: float, digits: int) -> str:
+    """A number with that many decimals; very small ones with their power of ten."""
+    if value and abs(value) < 0.5 * 10**-digits:
+        return with_power(f"{value:.0e}")
+    text = f"{value:.{digits}f}"
+    return ("0" if float(text) == 0 == value else text).replace("-", "\N{MINUS SIGN}")
+
+
+def shortest(value: float) -> str:
+    """A bound as one would write it."""
+    return with_power(f"{value:.10g}")
+
+
+def with_power(text: str) -> str:
+    """Python's 1e-12 as 10⁻¹², 2e-12 as 2 · 10⁻¹²."""
+    digits, e, power = text.replace("-", "\N{MINUS SIGN}").partition("e")
+    raised = str(int(power.replace("\N{MINUS SIGN}", "-") or 0)).translate(SUPERSCRIPTS)
+    sign = "\N{MINUS SIGN}" if digits.startswith("\N{MINUS SIGN}") else ""
+    if not e:
+        return digits
+    return f"{sign}10{raised}" if digits.lstrip(sign) == "1" else f"{digits} · 10{raised}"
+
+
+def link_cell(app: Sphinx, docname: str, row: Row) -> nodes.entry:
+    """A reference to the figure, the equation or the chapter."""
+    if not row.page:
+        return cell("–")
+    words = nodes.inline("", row.label)
+    link = make_refnode(app.builder, docname, row.page, row.anchor or None, words)
+    return nodes.entry("", nodes.paragraph("", "", link))
+
+
+def cell(*lines: str, classes: list[str] | None = None) -> nodes.entry:
+    """A cell with a paragraph for each line."""
+    return nodes.entry("", *(nodes.paragraph("", line) for line in lines), classes=classes or [])
+
+
+def table_row(*cells: nodes.entry) -> nodes.row:
+    """A line of a table."""
+    return nodes.row("", *cells)
+
+
+def table(headings: list[str], body: list[nodes.row], name: str) -> nodes.table:
+    """A table in a box of its own, which scrolls if it must."""
+    columns = [nodes.colspec(colwidth=1) for _ in headings]
+    head = nodes.thead("", table_row(*map(cell, headings)))
+    group = nodes.tgroup("", *columns, head, nodes.tbody("", *body), cols=len(headings))
+    return nodes.table("", group, classes=["colwidths-auto", name])
+
+
+# The file
+
+
+COLUMNS = [
+    *("id", "item", "paper", "where", "claim", "quantity", "stated"),
+    *("values", "over", "count", "mean", "standard_deviation", "band_low", "band_high", "judged"),
+    *("direction_low", "direction_high", "direction_quantity", "direction_values"),
+    *("verdict", "page", "figure"),
+]
+
+
+def as_fields(row: Row) -> dict[str, object]:
+    """The columns of the CSV file; numbers with all their digits."""
+    from modality_gap.ledger import mean, standard_deviation
+
+    claim = row.claim
+    band, direction = claim.band or ("", ""), claim.direction or ("", "")
+    spread = standard_deviation(row.values) if row.values else None
+    fields = {name: getattr(claim, name) for name in COLUMNS if hasattr(claim, name)}
+    return fields | {
+        "values": " ".join(map(repr, row.values)),
+        "count": len(row.values),
+        "mean": mean(row.values) if row.values else "",
+        "standard_deviation": "" if spread is None else spread,
+        "band_low": band[0],
+        "band_high": band[1],
+        "judged": "" if claim.quoted else "every value" if claim.each else "mean",
+        "direction_low": direction[0],
+        "direction_high": direction[1],
+        "direction_values": " ".join(map(repr, row.direction_values or [])),
+        "verdict": row.verdict,
+        "page": row.page + ".html" if row.page else "",
+    }
+
+
+def write_csv(app: Sphinx, exception: Exception | None) -> None:
+    """Write the rows beside each page that shows them."""
+    if exception or app.builder.name != "html":
+        return
+    for page in pages_of(app.env):
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(as_fields(row) for row in app.env.ledger_rows)
+        target = Path(app.outdir, page).with_name(FILE)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text.getvalue(), "utf-8")

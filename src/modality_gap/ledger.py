@@ -1,0 +1,129 @@
+"""The ledger: what became of every claim, decided by rule from recorded numbers."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from typing import SupportsFloat
+
+from .claims import CLAIMS, PAPERS, Claim, Interval
+
+__all__ = ["BY_ID", "CLAIMS", "PAPERS", "Claim", "record", "verdict"]
+
+REPRODUCED = "reproduced"
+DIRECTION = "direction only"
+FAILED = "not reproduced"
+QUOTED = "quoted only"
+VERDICTS = (REPRODUCED, DIRECTION, FAILED, QUOTED)
+
+KEY = "ledger:"  # begins the names under which records are glued to a chapter
+BY_ID = {claim.id: claim for claim in CLAIMS}
+
+
+def verdict(
+    values: Iterable[float], claim: Claim, direction_values: Iterable[float] | None = None
+) -> str:
+    """What the numbers say of a claim.
+
+    - Quoted only: the claim has neither a band nor a direction.
+    - Reproduced: the mean of the values lies in the band (every value, if `claim.each`), and every
+      direction value in the direction, if the claim has one.
+    - Direction only: the claim has a direction, and every direction value lies in it.
+    - Not reproduced: anything else.
+
+    Args:
+        values: our number, one for each seed.
+        claim: with its band and direction.
+        direction_values: what the direction is asked of, if not of the values.
+
+    Raises:
+        ValueError: no values for a claim that was measured, one that is not finite, or no
+            direction values where the claim names them.
+    """
+    if claim.quoted:
+        return QUOTED
+    if claim.direction_quantity and direction_values is None:
+        raise ValueError(f"direction_values: expected {claim.direction_quantity} for {claim.id!r}")
+    found = _floats(values, "values")
+    signs = found if direction_values is None else _floats(direction_values, "direction_values")
+    direction = claim.direction
+    if direction and not all(_within(value, direction) for value in signs):
+        return FAILED
+    judged = found if claim.each else [mean(found)]
+    if claim.band and all(_within(value, claim.band) for value in judged):
+        return REPRODUCED
+    return DIRECTION if direction else FAILED
+
+
+def record(
+    id: str,
+    values: SupportsFloat | Iterable[SupportsFloat],
+    direction_values: Iterable[SupportsFloat] | None = None,
+) -> None:
+    """Enter what a chapter has measured. In a notebook it shows nothing.
+
+    The build of the book collects the records from the chapters' outputs and makes the ledger's
+    page of them.
+
+    Args:
+        id: of one of `claims.CLAIMS`.
+        values: the number, or one for each seed (arrays and tensors of one dimension will do).
+        direction_values: what the claim's direction is asked of, if the claim says that this is
+            another number.
+
+    Raises:
+        ValueError: an unknown id, a claim that is only quoted, direction values where the claim
+            has none or none where it has some, no values, or one that is not finite.
+    """
+    if id not in BY_ID:
+        raise ValueError(f"id: {id!r} is no claim of the ledger")
+    claim = BY_ID[id]
+    if claim.quoted:
+        raise ValueError(f"id: {id!r} is only quoted, there is nothing to record")
+    if (direction_values is not None) != bool(claim.direction_quantity):
+        expected = claim.direction_quantity or "none"
+        raise ValueError(f"direction_values: expected {expected} for {id!r}")
+    entry = {"values": _floats(values, "values")}
+    if direction_values is not None:
+        entry["direction_values"] = _floats(direction_values, "direction_values")
+    _glue(KEY + id, json.dumps(entry))
+
+
+def mean(values: list[float]) -> float:
+    """Arithmetic mean, exactly rounded; between the smallest and the largest value."""
+    return min(max(math.fsum(values) / len(values), min(values)), max(values))
+
+
+def standard_deviation(values: list[float]) -> float | None:
+    """Sample standard deviation; None for a single value."""
+    if len(values) < 2:
+        return None
+    centre = mean(values)
+    return math.sqrt(math.fsum((value - centre) ** 2 for value in values) / (len(values) - 1))
+
+
+def _within(value: float, interval: Interval) -> bool:
+    return interval[0] <= value <= interval[1]
+
+
+def _floats(values: SupportsFloat | Iterable[SupportsFloat], name: str) -> list[float]:
+    """Plain floats of a number or of several, all finite and at least one."""
+    if isinstance(values, Iterable) and getattr(values, "ndim", 1) != 0:
+        found = [float(value) for value in values]
+    else:
+        found = [float(values)]  # type: ignore[arg-type]
+    if not found or not all(map(math.isfinite, found)):
+        raise ValueError(f"{name}: expected at least one value, all finite, got {found}")
+    return found
+
+
+def _glue(name: str, text: str) -> None:
+    """Attach a text to the output of the running cell; outside of a notebook, nothing."""
+    from IPython import get_ipython
+
+    if get_ipython() is None:
+        return
+    from myst_nb import glue  # type: ignore[import-untyped]
+
+    glue(name, text, display=False)

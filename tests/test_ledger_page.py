@@ -1,0 +1,237 @@
+"""The Sphinx extension that fills the ledger's page: a small book with three claims of its own."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+
+import ledger_page  # noqa: E402
+
+CLAIMS = """
+from dataclasses import dataclass
+
+PAPERS = {"fox": "Fox (2020)"}
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    id: str
+    item: str = "Fox"
+    paper: str = "fox"
+    where: str = "Fig. 1"
+    claim: str = "Gaps grow."
+    quantity: str = "a gap"
+    stated: str = "1.00"
+    chapter: str = "04_cone"
+    figure: str = ""
+    band: Interval | None = None
+    direction: Interval | None = None
+    direction_quantity: str = ""
+    each: bool = False
+    over: str = "seeds"
+
+    @property
+    def quoted(self):
+        return self.band is None and self.direction is None
+
+
+CLAIMS = (
+    Claim(id="fox-gap", band=(0.9, 1.1), direction=(0, 2), figure="fig-square"),
+    Claim(id="fox-rank", band=(0, 0), each=True, figure="eq-equal", direction=(-1, 1),
+          direction_quantity="rank"),
+    Claim(id="fox-quoted"),
+)
+"""
+PLOTS = "DARK = {'#24292f': '#ced6dd'}\n"
+CHAPTER = """\
+---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+
+# A cone
+
+```{code-cell} ipython3
+---
+mystnb:
+  figure:
+    name: fig-square
+    caption: A square.
+  image:
+    alt: A filled square.
+---
+from IPython.display import SVG
+
+SVG('<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9v9z" fill="#24292F"/></svg>')
+```
+
+$$
+a = b
+$$ (eq-equal)
+
+```{code-cell} ipython3
+:tags: [remove-cell]
+from modality_gap import ledger
+
+ledger.record("fox-gap", [0.95, 1.03])
+ledger.record("fox-rank", 0, [0.5, 0.75])
+```
+"""
+PAGE = """\
+# The ledger
+
+```{ledger-summary}
+```
+
+```{ledger-table} fox
+```
+"""
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    for name in ("_config.yml", "book/_ext", "book/_static", "book/references.bib"):
+        target = tmp_path / name
+        target.parent.mkdir(exist_ok=True)
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, target)
+    (tmp_path / "_toc.yml").write_text(
+        "{format: jb-book, root: book/intro, parts: [{caption: Chapters, numbered: 2,"
+        " chapters: [{file: notebooks/04_cone}]}, {caption: End, chapters: [{file: book/ledger}]}]}"
+    )
+    (tmp_path / "book" / "intro.md").write_text("# Intro\n")
+    (tmp_path / "book" / "ledger.md").write_text(PAGE)
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "04_cone.md").write_text(CHAPTER)
+    package = tmp_path / "src" / "modality_gap"
+    package.mkdir(parents=True)
+    shutil.copy(ROOT / "src" / "modality_gap" / "ledger.py", package)
+    for name, text in {"__init__": "", "claims": CLAIMS, "plots": PLOTS}.items():
+        (package / f"{name}.py").write_text(text)
+    return tmp_path
+
+
+def build(book: Path) -> subprocess.CompletedProcess[str]:
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-W", "-n"]
+    return subprocess.run(
+        [*command, "--keep-going"],
+        cwd=book,
+        env=os.environ | {"PYTHONPATH": str(book / "src"), "MODALITY_GAP_BROWSER": "none"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def page_of(book: Path) -> BeautifulSoup:
+    text = (book / "_build" / "html" / "book" / "ledger.html").read_text()
+    return BeautifulSoup(text, "html.parser")
+
+
+def rows_of(book: Path) -> dict[str, dict[str, str]]:
+    with (book / "_build" / "html" / "book" / "ledger.csv").open(encoding="utf-8") as file:
+        return {row["id"]: row for row in csv.DictReader(file)}
+
+
+def test_small_ledger(book: Path) -> None:
+    built = build(book)
+    assert built.returncode == 0, built.stdout[-9000:]
+    page = page_of(book)
+    summary, table = page.select("table")
+    assert [row.get_text(" ", strip=True) for row in summary.select("tbody tr")] == [
+        "Fox (2020) 2 0 0 1 3",
+        "together 2 0 0 1 3",
+    ]
+    title, *lines = table.select("tbody tr")
+    assert title.get_text(" ", strip=True) == "Fig. 1. Gaps grow."
+    assert [[cell.get_text(" ", strip=True) for cell in line.select("td")] for line in lines] == [
+        ["a gap", "1.00", "0.99 ± 0.06, 2 seeds", "0.9 to 1.1 direction: 0 to 2, each value",
+         "reproduced", "Fig. 4.1"],
+        ["a gap", "1.00", "0 rank: 0.50 to 0.75, 2 seeds", "0 direction: −1 to 1, each value",
+         "reproduced", "Eq. (4.1)"],
+        ["a gap", "1.00", "–", "–", "quoted only", "Ch. 4"],
+    ]  # fmt: skip
+    links = [link["href"] for link in table.select("a")]
+    chapter = "../notebooks/04_cone.html"
+    assert links == [f"{chapter}#fig-square", f"{chapter}#equation-eq-equal", chapter]
+    rows = rows_of(book)
+    assert list(rows) == ["fox-gap", "fox-rank", "fox-quoted"]
+    assert rows["fox-gap"]["values"] == "0.95 1.03"
+    assert page.find("a", href="ledger.csv")
+
+    written = (book / "_build" / "html" / "book" / "ledger.html").stat().st_mtime_ns
+    assert build(book).returncode == 0
+    assert (book / "_build" / "html" / "book" / "ledger.html").stat().st_mtime_ns == written
+
+    # The page itself is not read again, but its table follows the chapter.
+    edit(book / "notebooks" / "04_cone.md", "[0.95, 1.03]", "[0.5, 0.6]")
+    changed = build(book)
+    assert changed.returncode == 0, changed.stdout
+    assert "0 added, 1 changed, 0 removed" in changed.stdout
+    assert rows_of(book)["fox-gap"]["verdict"] == "direction only"
+    assert "direction only" in page_of(book).select("table.ledger tbody tr")[1].get_text()
+
+    edit(book / "notebooks" / "04_cone.md", "fig-square", "fig-circle")
+    edit(book / "notebooks" / "04_cone.md", 'ledger.record("fox-rank", 0, [0.5, 0.75])', "")
+    for _ in range(2):  # the second time too, when nothing has changed
+        wrong = build(book)
+        assert wrong.returncode == 1
+        assert "fox-rank is recorded nowhere; it belongs to 04_cone" in wrong.stdout
+        assert "fox-gap is shown in fig-square, which does not exist" in wrong.stdout
+
+
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        ((0, 1e-12), "0 to 10⁻¹²"),
+        ((24, 24), "24"),
+        ((-1e-6, 1e-6), "−10⁻⁶ to 10⁻⁶"),
+        ((5e-324, float("inf")), "above 0"),
+        ((0, float("inf")), "at least 0"),
+        ((float("-inf"), -5e-324), "below 0"),
+        ((float("-inf"), -0.5), "at most −0.5"),
+        ((21.215835, 21.215845), "21.215835 to 21.215845"),
+    ],
+)
+def test_intervals_in_words(ends: tuple[float, float], words: str) -> None:
+    assert ledger_page.interval(ends) == words
+
+
+@pytest.mark.parametrize(
+    ("values", "band", "each", "words"),
+    [
+        ([0.31991, 0.31985], (0.3179, 0.3219), False, "0.31988 ± 0.00004, 2 seeds"),
+        ([2e-16], (0, 1e-12), False, "2.0 · 10⁻¹⁶"),
+        ([0.0], (0, 1e-12), False, "0"),
+        ([-0.9, -1.0], (-1, -0.8), True, "−1.00 to −0.90, 2 seeds"),
+        ([1, 1], (1, 1), True, "1, 2 seeds"),
+        ([24], (24, 24), False, "24"),
+    ],
+)
+def test_numbers_in_words(
+    values: list[float], band: tuple[float, float], each: bool, words: str
+) -> None:
+    assert ledger_page.describe(values, band, each, "seeds") == words
