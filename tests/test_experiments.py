@@ -49,7 +49,7 @@ def call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., int]:
     monkeypatch.setattr(experiments, "SWEEPS", dict(SMALL_SWEEPS))
     monkeypatch.setattr(experiments, "local_processes", ThreadPoolExecutor)
 
-    def call(*arguments: str, function: Run = quick, out: Path = tmp_path) -> int:
+    def call(*arguments: str, function: Run | None = quick, out: Path = tmp_path) -> int:
         command = ["--out", str(out), "--workers", "1", *arguments]
         return experiments.main(command, function=function, prepare=lambda: None)
 
@@ -77,11 +77,12 @@ def names(folder: Path) -> set[str]:
 def test_sweeps_are_as_many_runs_as_planned() -> None:
     assert list(SWEEPS) == [
         "imbalance", "unpredictability", "temperature", "initialisation", "object", "duplicates",
+        "closing",
     ]  # fmt: skip
     sizes = {name: len({config.key for config in SWEEPS[name].runs()}) for name in SWEEPS}
-    assert list(sizes.values()) == [60, 20, 81, 18, 18, 27]
+    assert list(sizes.values()) == [60, 20, 135, 30, 30, 45, 45]
     assert all(len(sweep.runs()) == sizes[name] for name, sweep in SWEEPS.items())
-    assert SWEEPS["imbalance"].seeds == SWEEPS["unpredictability"].seeds == 5
+    assert all(sweep.seeds == 5 for sweep in SWEEPS.values())
 
 
 def test_unpredictability_names_every_attribute_equally_often() -> None:
@@ -149,6 +150,33 @@ def test_a_run_that_another_table_holds_is_copied(call: Callable[..., int], tmp_
     assert call("--only", "other", function=partial(noted, notes)) == 0
     assert names(notes) == {Config(k=2, temperature=0.5).key}
     assert len(table(tmp_path, "other")) == 4
+
+
+def judged(config: Config) -> list[dict[str, float]]:
+    return [{"step": 400, "judged": 1.0 + config.k}]
+
+
+def test_sweeps_of_another_function_share_no_runs(
+    call: Callable[..., int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Equal configs, in the same folder: each sweep has what its own function gives."""
+    sweep = Sweep("judged", 2, SMALL_SWEEPS["large"].configs, function=judged)
+    monkeypatch.setitem(experiments.SWEEPS, "judged", sweep)
+    assert call("--only", "large", "--seeds", "1") == 0
+    assert call("--only", "judged", function=None) == 0
+    read = table(tmp_path, "judged")
+    assert list(read["run"]) == [config.key for config in LARGE]
+    assert list(read["judged"]) == [1.0 + config.k for config in LARGE]
+    assert "judged" not in table(tmp_path)
+    assert call() == 0  # all of them: what is stored stays, and what is missing is not copied
+    assert list(table(tmp_path)["step"]) == [0, 100] * len(LARGE)
+    pd.testing.assert_frame_equal(table(tmp_path, "judged"), read)
+    capsys.readouterr()
+    assert call("--list") == 0
+    assert capsys.readouterr().out.endswith("17 runs in all; what two sweeps share is run once\n")
 
 
 # Going on.

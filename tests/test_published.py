@@ -12,6 +12,7 @@ from torch import Tensor
 import modality_gap as mg
 from helpers import rotation, unit_rows
 from modality_gap import results
+from modality_gap.closing import METHODS
 from modality_gap.embeddings import PUBLISHED
 from modality_gap.results import published
 
@@ -114,6 +115,21 @@ def test_the_plane_of_the_moved_clouds_stays() -> None:
         moved = mg.gap_vector(*mg.shift(x, y, float(alpha)))
         along = moved @ mg.normalize(mg.gap_vector(x, y)[None])[0]
         assert means["image"] - means["text"] == pytest.approx(along.item(), abs=2e-4)
+
+
+def test_closed_clouds_are_judged_on_pairs_that_no_method_saw() -> None:
+    x, y = clouds(200)
+    table = published.closed(x, y)
+    assert table.after.to_list() == list(METHODS) * 5
+    assert table.split.to_list() == [split for split in range(5) for _ in METHODS]
+    judged = np.random.default_rng(0).permutation(200)[:100]
+    nothing = table[table.after == "nothing"].set_index("split")
+    assert nothing.l2m[0] == mg.l2m(x[judged], y[judged]).item()
+    assert nothing.l2m.nunique() == 5
+    for _, rows in table.groupby("split"):
+        sizes = rows.set_index("after").l2m
+        assert (sizes.drop("nothing") < sizes["nothing"]).all()
+        assert (sizes > 0.005).all(), "on pairs of its own, no method closes the gap entirely"
 
 
 def test_the_command_draws_the_stored_picture_and_says_what_is_missing(tmp_path: Path) -> None:

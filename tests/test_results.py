@@ -6,7 +6,7 @@ from modality_gap import results
 
 
 def test_unknown_table_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="no table 'imbalanced'; there are duplicates, "):
+    with pytest.raises(ValueError, match="no table 'imbalanced'; there are closing, duplicates, "):
         results.read("imbalanced")
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from functools import cache
+from functools import cache, partial
 
 import pandas as pd
 import pytest
 
-from modality_gap import results
+from modality_gap import results, tasks
 from modality_gap.experiments import SWEEPS
 from modality_gap.sweep_engine import Row, record
 from modality_gap.training import Config, train
 
-# Measured after 0, 10, 25 and 50 steps. Rounding that differs grows from step to step.
+# Measured after 0, 10, 25 and 50 steps, or judged after 50. Rounding that differs grows from step
+# to step.
 LAST_STEP = 50
 # How far a measure, known by the beginning of its name, may lie from the stored one. Between two
 # threads and one, and between the instruction sets SSE, AVX2 and AVX-512, measures differed by at
@@ -38,6 +39,18 @@ TOLERANCES = {
     "accuracy": 0.03,
     "attribute_accuracy": 0.03,
     "recall": 0.03,
+    # Of the sweep "closing".
+    "mixed": 0.03,
+    "other_share": 0.03,
+    "image_precision": 0.02,
+    "answers_kept": 0.05,
+    "retrieval_error": 0.03,
+    "digit_error": 0.07,
+    "retrieval_temperature": 0.003,
+    "digit_temperature": 0.003,
+    # A cluster may fall apart another way.
+    "pairs_together": 0.15,
+    "cluster_information": 0.3,
 }
 
 
@@ -48,7 +61,9 @@ def choose(name: str) -> Config:
 
 
 @cache
-def execute_again(config: Config) -> list[Row]:
+def execute_again(name: str, config: Config) -> list[Row]:
+    if SWEEPS[name].function is tasks.run:
+        return record(partial(tasks.run, stop=LAST_STEP), config)
     return record(lambda c: train(c, progress=False, stop=LAST_STEP).rows, config)
 
 
@@ -62,6 +77,9 @@ def deviations(stored: pd.DataFrame, again: list[Row]) -> list[str]:
     for (_, old), new in zip(stored.iterrows(), again, strict=True):
         measures = list(new)[list(new).index("seconds") + 1 :]
         for name in measures:
+            if name == "after":  # the method that the row is about
+                assert new[name] == old[name]
+                continue
             value, allowed = float(new[name]), tolerance(name)
             both_empty = math.isnan(value) and math.isnan(old[name])
             if not (both_empty or abs(value - old[name]) <= allowed):
@@ -76,7 +94,7 @@ def tolerance(name: str) -> float:
 @pytest.mark.parametrize("name", SWEEPS)
 def test_stored_rows_are_what_the_run_gives_again(name: str) -> None:
     table, config = results.read(name)[0], choose(name)
-    assert deviations(stored_rows(table, config), execute_again(config)) == []
+    assert deviations(stored_rows(table, config), execute_again(name, config)) == []
 
 
 @pytest.mark.parametrize("name", SWEEPS)
@@ -93,6 +111,6 @@ def test_a_number_changed_beyond_its_tolerance_is_noticed(column: str) -> None:
     table, config = results.read("imbalance")[0], choose("imbalance")
     changed = stored_rows(table, config).copy()
     changed.iloc[-1, changed.columns.get_loc(column)] += 2.5 * tolerance(column)
-    found = deviations(changed, execute_again(config))
+    found = deviations(changed, execute_again("imbalance", config))
     assert len(found) == 1
     assert found[0].startswith(f"step {LAST_STEP}: {column}: ")

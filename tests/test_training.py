@@ -231,6 +231,13 @@ def test_shared_weights_stay_shared(data: mad.Mad) -> None:
     assert weights["text.text_projection"].equal(weights["visual.proj"])
 
 
+def test_shared_weights_survive_a_checkpoint(data: mad.Mad, tmp_path: Path) -> None:
+    config = replace(SHORT, image_encoder="vit", shared=True)
+    train(config, data=data, checkpoints=tmp_path, stop=10)
+    resumed = train(config, data=data, checkpoints=tmp_path, stop=25)
+    assert_same(resumed, train(config, data=data, stop=25))
+
+
 def test_added_terms_move_what_they_name(data: mad.Mad) -> None:
     plain, near, spread = (
         train(replace(SHORT, **weights), data=data, stop=25).rows[-1]

@@ -14,8 +14,9 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from . import results
+from . import results, tasks
 from .executors import (
     OpenExecutor,
     RefusedError,
@@ -25,7 +26,7 @@ from .executors import (
     local_processes,
 )
 from .mad import ATTRIBUTES, FACTORS, load_mad
-from .sweep_engine import Run, Sweep, Tables, conduct, locked, read_runs, run
+from .sweep_engine import Run, Sweep, Tables, conduct, locked, read_runs
 from .training import Config
 
 
@@ -33,6 +34,19 @@ def some_attributes(count: int, seed: int) -> tuple[str, ...]:
     """As many attributes in turn: over five seeds, each is named equally often."""
     return tuple(ATTRIBUTES[(seed + i) % len(ATTRIBUTES)] for i in range(count))
 
+
+# What is changed in training. The weights of the added terms are a first choice, never tuned.
+CLOSING: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "fixed tau 0.01": {"temperature": 0.01, "learn_temperature": False},
+    "fixed tau 0.2": {"temperature": 0.2, "learn_temperature": False},
+    "fixed tau 0.5": {"temperature": 0.5, "learn_temperature": False},
+    "tau schedule": {"temperature_end": 0.5, "learn_temperature": False},
+    "added terms": {"alignment_weight": 1.0, "uniformity_weight": 1.0},
+    "start without a gap": {"start": "procrustes"},
+    "nothing, ViT": {"image_encoder": "vit"},
+    "shared encoder": {"image_encoder": "vit", "shared": True},
+}
 
 SWEEPS = {
     "imbalance": Sweep(
@@ -88,20 +102,27 @@ SWEEPS = {
             for treatment in ("kept", "masked", "soft")
         ],
     ),
+    "closing": Sweep(
+        "ways to close the gap at k = 3, each judged as it is and after every method that needs "
+        "no training",
+        seeds=5,
+        configs=lambda seed: [Config(**changes, seed=seed) for changes in CLOSING.values()],
+        function=tasks.run,
+    ),
 }
 
 
 def main(
     arguments: Sequence[str] | None = None,
     *,
-    function: Run = run,
+    function: Run | None = None,
     prepare: Callable[[], object] = load_mad,
 ) -> int:
     """The command.
 
     Args:
         arguments: of the command line; those of the process if None.
-        function: executes a run.
+        function: executes every run; that of its sweep if None.
         prepare: makes the data set, before the first run.
 
     Returns:
@@ -128,27 +149,37 @@ def main(
 def _run(
     chosen: argparse.Namespace,
     sweeps: dict[str, Sweep],
-    function: Run,
+    function: Run | None,
     prepare: Callable[[], object],
 ) -> int:
     try:
-        tables = Tables(chosen.out, sweeps, chosen.seeds)
+        groups = {
+            own: Tables(chosen.out, _those_of(own, sweeps), chosen.seeds)
+            for own in dict.fromkeys(sweep.function for sweep in sweeps.values())
+        }
     except ValueError as error:
         raise RefusedError(error) from error
     open_executor: OpenExecutor = partial(local_processes, chosen.workers)
     window = chosen.workers
     if chosen.scheduler:
         open_executor, window = partial(cluster, connect(chosen.scheduler)), None
-    tables.adopt(SWEEPS)
-    if tables.missing():
+    for own, tables in groups.items():
+        tables.adopt(_those_of(own, SWEEPS))
+    if any(tables.missing() for tables in groups.values()):
         try:
             prepare()
         except OSError as error:
             raise StoppedError(f"The data set could not be made: {error}.") from error
-    failed = conduct(tables, open_executor, function=function, window=window)
+    failed = []
+    for own, tables in groups.items():
+        failed += conduct(tables, open_executor, function=function or own, window=window)
     if failed:
         return _complain("\n".join([f"{len(failed)} of the runs failed:", *failed]), 1)
     return 0
+
+
+def _those_of(function: Run, sweeps: dict[str, Sweep]) -> dict[str, Sweep]:
+    return {name: sweep for name, sweep in sweeps.items() if sweep.function is function}
 
 
 def _complain(message: object, status: int) -> int:
@@ -169,7 +200,9 @@ def _list(folder: Path, sweeps: dict[str, Sweep], seeds: int | None) -> None:
         others = f", and {len(stored - keys)} others" if stored - keys else ""
         count = sweep.seeds if seeds is None else seeds
         print(f"    {len(keys)} runs, seeds 0 to {count - 1}; {len(keys & stored)} stored{others}")
-    total = {config.key for sweep in sweeps.values() for config in sweep.runs(seeds)}
+    total = {
+        (sweep.function, config.key) for sweep in sweeps.values() for config in sweep.runs(seeds)
+    }
     print(f"{len(total)} runs in all; what two sweeps share is run once")
 
 

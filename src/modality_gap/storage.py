@@ -46,7 +46,8 @@ def save(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
         tensors: by name; any shapes.
         about: whatever JSON holds; stored in the file's metadata.
     """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # Cloned, because safetensors refuses tensors that share their memory.
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     described = {**about, "sha256": _checksum(tensors, about)}
     write(path, safetensors.torch.save(tensors, {"about": json.dumps(described)}))
 

@@ -1,7 +1,7 @@
 """Sweeps of training runs: each run is stored when it is finished, and a second call goes on.
 
 The tables are the only state. A run is known by the key of its config; equal configs in two sweeps
-are one run, executed once and stored in both tables.
+of one function are one run, executed once and stored in both tables.
 """
 
 from __future__ import annotations
@@ -33,6 +33,11 @@ Run = Callable[[Config], Iterable[Mapping[str, Any]]]
 ONE_AT_A_TIME = threading.Lock()
 
 
+def run(config: Config) -> list[dict[str, Any]]:
+    """Train; return a row of measures per measured step."""
+    return train(config, progress=False).rows
+
+
 @dataclass(frozen=True)
 class Sweep:
     """A named set of runs."""
@@ -40,16 +45,12 @@ class Sweep:
     description: str
     seeds: int  # how many, unless the caller says otherwise
     configs: Callable[[int], Iterable[Config]]  # those of one seed
+    function: Run = run  # executes a run; sweeps share runs only where they share it
 
     def runs(self, seeds: int | None = None) -> list[Config]:
         """Every config of the first `seeds` seeds, in the order of the table."""
         count = self.seeds if seeds is None else seeds
         return [config for seed in range(count) for config in self.configs(seed)]
-
-
-def run(config: Config) -> list[dict[str, Any]]:
-    """Train; return a row of measures per measured step."""
-    return train(config, progress=False).rows
 
 
 def record(function: Run, config: Config) -> list[Row]:
@@ -93,7 +94,7 @@ def describe(config: Config) -> str:
 
 
 class Tables:
-    """The stored runs of sweeps in a folder, one file each."""
+    """The stored runs of sweeps of one function in a folder, one file each."""
 
     def __init__(self, folder: Path, sweeps: Mapping[str, Sweep], seeds: int | None = None) -> None:
         """Read what is stored.

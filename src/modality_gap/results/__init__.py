@@ -33,7 +33,7 @@ def read(name: str, folder: Path | None = None) -> tuple[pd.DataFrame, dict[str,
 
     Returns:
         The table, and what its header says: command, source, versions and the like. A sweep's
-        table has a row per run and measured step.
+        table has a row per run and measured step, "closing" one per method as well.
 
     Raises:
         ValueError: there is no table of that name, and the message lists those there are; it is of

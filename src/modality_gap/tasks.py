@@ -1,0 +1,401 @@
+"""What embeddings are used for, each use with a number: the judges of the ways to close the gap."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_mutual_info_score, label_ranking_average_precision_score
+from torch import Tensor
+
+from . import clip
+from .closing import METHODS, Pair
+from .gap import l2m, recall_at_k, rmg
+from .mad import ATTRIBUTES, FACTORS, Mad, load_mad
+from .measures import BATCH, TestPairs, draw_test_pairs, embed
+from .results.mini_clip import rebuild
+from .sphere import check_pairs, check_positive, check_unit, normalize
+from .training import Config, train
+
+QUERIES = 500  # rows of the mixed pool that are compared with all of it at once
+NEIGHBOURS = 10
+BINS = 15
+NOISE = 0.5
+# Judged after so many steps, and at the end.
+EARLY_STEP = 50
+
+
+def mixed_recall(x: Tensor, y: Tensor) -> tuple[float, float]:
+    """Share of queries that find their partner first among all other images and texts.
+
+    Ties count by their chance under a random order.
+
+    Args:
+        x, y: unit rows, shape (N, D), N >= 2; row i of x is paired with row i of y.
+
+    Returns:
+        (of image queries, of text queries), each in [0, 1].
+
+    Raises:
+        ValueError: shapes differ, fewer than two rows, or a row is not of unit length.
+    """
+    check_pairs(x, y)
+    found = []
+    for start, similarity in _similarities(torch.cat([x, y])):
+        rows = torch.arange(start, start + len(similarity))
+        partner = similarity[rows - start, (rows + len(x)) % (2 * len(x))][:, None]
+        greater, equal = (similarity > partner).sum(1), (similarity == partner).sum(1)
+        found.append((greater == 0) / equal)
+    image, text = torch.cat(found).double().split(len(x))
+    return float(image.mean()), float(text.mean())
+
+
+def other_share(x: Tensor, y: Tensor, k: int = NEIGHBOURS) -> float:
+    """Share of the other modality among the k nearest of all other images and texts.
+
+    About 1/2 where modality does not matter, 0 where the clouds are apart.
+
+    Args:
+        x, y: unit rows, shape (N, D), N >= 2.
+        k: 1 to 2 N - 1.
+
+    Raises:
+        ValueError: shapes differ, fewer than two rows, a row is not of unit length, or k is out of
+            range.
+    """
+    check_pairs(x, y)
+    if not 1 <= k < 2 * len(x):
+        raise ValueError(f"k: expected 1 to 2 N - 1 = {2 * len(x) - 1}, got {k}")
+    others = []
+    for start, similarity in _similarities(torch.cat([x, y])):
+        is_text = torch.arange(start, start + len(similarity))[:, None] >= len(x)
+        others.append((similarity.topk(k).indices >= len(x)) != is_text)
+    return float(torch.cat(others).double().mean())
+
+
+def mixed_precision(x: Tensor, y: Tensor, labels: Tensor) -> float:
+    """Mean average precision of ranking all other images and texts by similarity.
+
+    What has the query's label is relevant, whatever its modality.
+
+    Args:
+        x, y: unit rows, shape (N, D), N >= 2.
+        labels: of the pairs, shape (N,).
+
+    Raises:
+        ValueError: shapes differ, fewer than two rows, or a row is not of unit length.
+    """
+    check_pairs(x, y)
+    _check_labels(x, labels)
+    return ranking_precision(torch.cat([x, y]), torch.cat([labels, labels]))
+
+
+def ranking_precision(rows: Tensor, labels: Tensor) -> float:
+    """Mean average precision of ranking all other rows by similarity; a like label is relevant.
+
+    Args:
+        rows: unit, shape (N, D), N >= 2.
+        labels: shape (N,). A query whose label no other row has counts as 1.
+
+    Raises:
+        ValueError: fewer than two rows, a row is not of unit length, or not one label for each.
+    """
+    check_unit(rows, "rows")
+    _check_labels(rows, labels)
+    total = 0.0
+    for start, similarity in _similarities(rows):
+        own = torch.arange(len(similarity))
+        relevant = labels[start : start + len(own), None] == labels
+        relevant[own, start + own] = False
+        score = label_ranking_average_precision_score(relevant.numpy(), similarity.numpy())
+        total += len(own) * float(score)
+    return total / len(rows)
+
+
+def clusters(x: Tensor, y: Tensor, count: int, seed: int = 0) -> NDArray[np.int64]:
+    """Clusters of images and texts together, by k-means, best of ten starts.
+
+    Args:
+        x, y: unit rows, shape (N, D), N >= 2.
+        count: of clusters, 1 to 2 N.
+        seed: of the starts.
+
+    Returns:
+        Numbers of the clusters, shape (2, N): images, texts.
+
+    Raises:
+        ValueError: shapes differ, fewer than two rows, a row is not of unit length, or count is
+            out of range.
+    """
+    check_pairs(x, y)
+    if not 1 <= count <= 2 * len(x):
+        raise ValueError(f"count: expected 1 to 2 N = {2 * len(x)}, got {count}")
+    rows = torch.cat([x, y]).numpy()
+    found = KMeans(count, n_init=10, random_state=seed).fit_predict(rows)
+    return np.asarray(found, dtype=np.int64).reshape(2, -1)
+
+
+def calibration_error(confidence: Tensor, correct: Tensor, bins: int = BINS) -> float:
+    """Expected calibration error: mean of |share correct - mean confidence| over answers by bin.
+
+    Args:
+        confidence: of each answer, in [0, 1], shape (N,).
+        correct: whether it is right, shape (N,).
+        bins: of equal width.
+
+    Returns:
+        In [0, 1]; 0 where in every bin as many answers are right as they claim.
+
+    Raises:
+        ValueError: shapes differ, nothing is given, or a confidence lies outside [0, 1].
+
+    Source: Guo et al. (2017), equation 3.
+    """
+    if confidence.ndim != 1 or not len(confidence) or confidence.shape != correct.shape:
+        raise ValueError(
+            "confidence, correct: expected one number and one truth for each answer, got shapes "
+            f"{tuple(confidence.shape)} and {tuple(correct.shape)}"
+        )
+    if not ((confidence >= 0) & (confidence <= 1 + 1e-6)).all():
+        raise ValueError("confidence: expected numbers from 0 to 1")
+    surplus = correct.double() - confidence.double()
+    place = (confidence * bins).long().clamp(max=bins - 1)
+    total = torch.zeros(bins, dtype=torch.float64).index_add(0, place, surplus)
+    return float(total.abs().sum() / len(confidence))
+
+
+def retrieval_calibration(
+    x: Tensor, y: Tensor, temperature: float, batch_size: int = BATCH
+) -> float:
+    """`calibration_error` of the softmax that finds partners, both directions, batch by batch.
+
+    Args:
+        x, y: unit rows, shape (N, D), N >= 2; row i of x is paired with row i of y.
+        temperature: > 0.
+        batch_size: pairs among which a partner is found; a remainder is left out.
+
+    Raises:
+        ValueError: shapes differ, fewer than two rows, a row is not of unit length, temperature
+            <= 0, or no whole batch.
+    """
+    logits = _retrieval_logits(x, y, batch_size)
+    check_positive(temperature, "temperature")
+    return calibration_error(*_answers(logits / temperature, _diagonal(logits)))
+
+
+def refit_temperature(logits: Tensor, truth: Tensor) -> float:
+    """The temperature in [0.001, 10] at which the cross-entropy of the softmax is least.
+
+    Args:
+        logits: cosines, shape (..., C).
+        truth: the right answers, integers in [0, C), shape (...).
+
+    Raises:
+        ValueError: not one answer for each row of logits.
+
+    Source: temperature scaling, Guo et al. (2017), section 4.2.
+    """
+    if logits.ndim < 2 or truth.shape != logits.shape[:-1]:
+        raise ValueError(
+            f"truth: expected one answer for each row of logits of shape {tuple(logits.shape)}, "
+            f"got shape {tuple(truth.shape)}"
+        )
+    right = logits.gather(-1, truth[..., None])[..., 0].mean()
+
+    def loss(log_temperature: float) -> float:
+        temperature = math.exp(log_temperature)
+        return float((logits / temperature).logsumexp(dim=-1).mean() - right / temperature)
+
+    bounds = (math.log(0.001), math.log(10))
+    return math.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x)
+
+
+def answers_kept(x: Tensor, classes: Tensor, noise: float = NOISE, seed: int = 0) -> float:
+    """Share of nearest classes that stay when Gaussian noise is added to the rows.
+
+    Args:
+        x: unit rows, shape (N, D), N >= 2.
+        classes: unit rows, shape (V, D), V >= 2.
+        noise: root mean square length of the noise, where the rows' is 1.
+        seed: of the noise.
+
+    Raises:
+        ValueError: fewer than two rows, or a row is not of unit length.
+
+    Source: the question of Chowers et al. (2026).
+    """
+    check_unit(x, "x")
+    check_unit(classes, "classes")
+    drawn = np.random.default_rng(seed).standard_normal(tuple(x.shape))
+    moved = x + noise / math.sqrt(x.shape[1]) * torch.from_numpy(drawn).to(x)
+    return float(((moved @ classes.T).argmax(1) == (x @ classes.T).argmax(1)).double().mean())
+
+
+def judge_pairs(x: Tensor, y: Tensor, count: int, labels: Tensor | None = None) -> dict[str, float]:
+    """Gap, retrieval, mixed pool and clusters of pairs.
+
+    Args:
+        x, y: unit rows, shape (N, D), N >= 2; row i of x is paired with row i of y.
+        count: of clusters.
+        labels: of the pairs, shape (N,); ranking and clusters are held against them, too.
+    """
+    recalls, mixed = recall_at_k(x, y), mixed_recall(x, y)
+    found = clusters(x, y, count)
+    judged = {
+        "l2m": float(l2m(x, y)),
+        "rmg": float(rmg(x, y)),
+        "recall_image_to_text": recalls[0],
+        "recall_text_to_image": recalls[1],
+        "mixed_recall_image": mixed[0],
+        "mixed_recall_text": mixed[1],
+        "other_share": other_share(x, y),
+        "pairs_together": float(np.mean(found[0] == found[1])),
+    }
+    if labels is not None:
+        truth = torch.cat([labels, labels]).numpy()
+        judged["mixed_precision"] = mixed_precision(x, y, labels)
+        judged["image_precision"] = ranking_precision(x, labels)
+        judged["cluster_information"] = float(adjusted_mutual_info_score(truth, found.ravel()))
+    return judged
+
+
+def judge_calibration(
+    x: Tensor, y: Tensor, temperature: float, refit: Pair, batch_size: int = BATCH
+) -> dict[str, float]:
+    """Calibration of retrieval at a temperature, and at one refitted on other pairs.
+
+    Args:
+        x, y: unit rows, shape (N, D), N >= 2; row i of x is paired with row i of y.
+        temperature: > 0.
+        refit: pairs, changed as x and y were.
+        batch_size: pairs among which a partner is found.
+    """
+    logits = _retrieval_logits(*refit, batch_size)
+    fitted = refit_temperature(logits, _diagonal(logits))
+    return {
+        "retrieval_error": retrieval_calibration(x, y, temperature, batch_size),
+        "retrieval_error_refitted": retrieval_calibration(x, y, fitted, batch_size),
+        "retrieval_temperature": fitted,
+    }
+
+
+def run(config: Config, stop: int | None = None) -> list[dict[str, float | str]]:
+    """Train, then judge the model as it is and after every method of `closing.METHODS`.
+
+    Methods are fitted on 1,000 pairs of the training digits, temperatures on validation pairs,
+    and all is judged on the test pairs.
+
+    Args:
+        config: of the run.
+        stop: judge only what is trained up to this step.
+
+    Returns:
+        A row for each judged step and method: step, after, temperature (the model's), the judges.
+    """
+    data, rows = load_mad(), []
+    for step in sorted({min(EARLY_STEP, config.steps), config.steps}):
+        if stop is None or step <= stop:
+            result = train(config, data=data, progress=False, stop=step)
+            model = rebuild(config, result.weights)
+            rows += [{"step": step, **row} for row in judge(model, config, data)]
+    return rows
+
+
+def judge(model: clip.Model, config: Config, data: Mad) -> list[dict[str, float | str]]:
+    """A row for each method of `closing.METHODS`: after, temperature, and all judges on MAD."""
+    form = (config.k, config.always, config.among)
+    splits = {name: draw_test_pairs(data, name, *form) for name in ("train", "validation", "test")}
+    fit, validation, test = (_embed(model, split) for split in splits.values())
+    prompts = {name: _prompts(model, splits["test"], name) for name in FACTORS}
+    temperature = float(torch.exp(-model.logit_scale))
+    factors, digit = splits["test"].factors, splits["test"].factors[:, 0]
+    rows: list[dict[str, float | str]] = []
+    for after, method in METHODS.items():
+        pairs, refit = method(*test, fit), method(*validation, fit)
+        texts = {
+            name: method(test[0], each.flatten(0, 1), fit)[1].view(each.shape)
+            for name, each in prompts.items()
+        }
+        values = {name: normalize(each.mean(dim=1)) for name, each in texts.items()}
+        logits = refit[0] @ values["digit"].T
+        refitted = refit_temperature(logits, splits["validation"].factors[:, 0])
+        cosines = pairs[0] @ values["digit"].T
+        rows.append(
+            {
+                "after": after,
+                "temperature": temperature,
+                **judge_pairs(*pairs, len(FACTORS["digit"]), digit),
+                **_judge_zero_shot(pairs[0], values, factors),
+                "answers_kept": answers_kept(pairs[0], values["digit"]),
+                **judge_calibration(*pairs, temperature, refit),
+                "digit_error": calibration_error(*_answers(cosines / temperature, digit)),
+                "digit_error_refitted": calibration_error(*_answers(cosines / refitted, digit)),
+                "digit_temperature": refitted,
+            }
+        )
+    return rows
+
+
+def _judge_zero_shot(
+    images: Tensor, values: dict[str, Tensor], factors: Tensor
+) -> dict[str, float]:
+    accuracies = {
+        f"accuracy_{name}": float(
+            ((images @ values[name].T).argmax(1) == factors[:, place]).double().mean()
+        )
+        for place, name in enumerate(FACTORS)
+    }
+    mean = float(np.mean([accuracies[f"accuracy_{name}"] for name in ATTRIBUTES]))
+    return {**accuracies, "attribute_accuracy": mean}
+
+
+def _embed(model: clip.Model, pairs: TestPairs) -> Pair:
+    found = embed(model, pairs)
+    return normalize(found["images"].double()), normalize(found["texts"].double())
+
+
+def _prompts(model: clip.Model, pairs: TestPairs, factor: str) -> Tensor:
+    """Embeddings of a factor's prompts, shape (values, prompts, D)."""
+    words = pairs.prompts[factor]
+    rows = clip.embed_texts(model, clip.tokens_of(words.flatten(0, 1)))
+    return normalize(rows.double()).view(*words.shape[:2], -1)
+
+
+def _similarities(pool: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """Blocks of rows of the cosines within a pool, -2 to oneself."""
+    for start in range(0, len(pool), QUERIES):
+        similarity = pool[start : start + QUERIES] @ pool.T
+        own = torch.arange(len(similarity))
+        similarity[own, start + own] = -2
+        yield start, similarity
+
+
+def _retrieval_logits(x: Tensor, y: Tensor, batch_size: int) -> Tensor:
+    """Cosines, shape (2, batches, batch_size, batch_size): of images to texts, texts to images."""
+    check_pairs(x, y)
+    if not 2 <= batch_size <= len(x):
+        raise ValueError(f"batch_size: expected 2 to N = {len(x)}, got {batch_size}")
+    count = len(x) // batch_size
+    a, b = (rows[: count * batch_size].view(count, batch_size, -1) for rows in (x, y))
+    cosines = a @ b.transpose(1, 2)
+    return torch.stack([cosines, cosines.transpose(1, 2)])
+
+
+def _diagonal(logits: Tensor) -> Tensor:
+    return torch.arange(logits.shape[-1]).expand(logits.shape[:-1])
+
+
+def _answers(logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """Confidence of the most probable answer, and whether it is right."""
+    confidence, answer = logits.softmax(dim=-1).max(dim=-1)
+    return confidence.flatten(), (answer == truth).flatten()
+
+
+def _check_labels(x: Tensor, labels: Tensor) -> None:
+    if labels.shape != (len(x),):
+        raise ValueError(f"labels: expected one for each pair, {len(x)}, got {tuple(labels.shape)}")

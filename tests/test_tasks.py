@@ -1,0 +1,185 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import average_precision_score
+from torch import Tensor
+
+import modality_gap as mg
+from helpers import rotation, unit_rows
+from modality_gap import tasks
+from modality_gap.closing import METHODS
+from modality_gap.training import Config, train
+
+
+def noisy_pairs(n: int = 300, d: int = 6, noise: float = 0.5) -> tuple[Tensor, Tensor]:
+    """More rows than one block of queries holds."""
+    x = unit_rows(n, d)
+    return x, mg.normalize(x + noise * unit_rows(n, d, 1))
+
+
+def labels(n: int) -> Tensor:
+    return torch.arange(n) % 4
+
+
+# The pool of images and texts.
+
+
+def plain_pool(x: Tensor, y: Tensor) -> Tensor:
+    pool = torch.cat([x, y])
+    return (pool @ pool.T).fill_diagonal_(-2)
+
+
+def test_mixed_pool_is_the_plain_definition() -> None:
+    x, y = noisy_pairs()
+    similarity, n = plain_pool(x, y), len(x)
+    partner = torch.cat([torch.arange(n) + n, torch.arange(n)])
+    first = (similarity.argmax(1) == partner).double()
+    wanted = (first[:n].mean().item(), first[n:].mean().item())
+    assert tasks.mixed_recall(x, y) == pytest.approx(wanted)
+    is_text = torch.arange(2 * n) >= n
+    for k in (1, 10, 2 * n - 1):
+        near = is_text[similarity.topk(k).indices]
+        share = (near != is_text[:, None]).double().mean()
+        assert tasks.other_share(x, y, k) == pytest.approx(share.item())
+    both = torch.cat([labels(n), labels(n)])
+    relevant, cosines = (both == both[:, None]).numpy(), similarity.numpy()
+    scores = [
+        average_precision_score(np.delete(relevant[i], i), np.delete(cosines[i], i))
+        for i in range(2 * n)
+    ]
+    assert tasks.mixed_precision(x, y, labels(n)) == pytest.approx(np.mean(scores))
+    pool = torch.cat([x, y])
+    assert tasks.ranking_precision(pool, both) == pytest.approx(np.mean(scores))
+
+
+def test_mixed_pool_where_the_answer_is_known() -> None:
+    x = unit_rows(20, 8)
+    assert tasks.mixed_recall(x, x) == (1, 1)
+    assert tasks.other_share(x, x, 1) == 1
+    one = torch.eye(8, dtype=torch.float64)[:1].expand(20, 8)
+    assert tasks.mixed_recall(one, one) == pytest.approx((1 / 39, 1 / 39))
+    # Opposite half spheres: nobody sees the other modality.
+    x[:, 0] = x[:, 0].abs() + 3
+    y = x.clone()
+    y[:, 0] *= -1
+    x, y = mg.normalize(x), mg.normalize(y)
+    assert tasks.mixed_recall(x, y) == (0, 0)
+    assert tasks.other_share(x, y) == 0
+    assert mg.recall_at_k(x, x) == (1, 1)
+    assert tasks.mixed_precision(x, y, torch.zeros(20)) == 1
+
+
+def test_turned_and_swapped_pools_are_the_same() -> None:
+    x, y = noisy_pairs()
+    turn, group = rotation(6), labels(300)
+    for a, b in ((x @ turn, y @ turn), (y, x)):
+        assert sorted(tasks.mixed_recall(a, b)) == pytest.approx(sorted(tasks.mixed_recall(x, y)))
+        assert tasks.other_share(a, b) == pytest.approx(tasks.other_share(x, y))
+        again = tasks.mixed_precision(a, b, group)
+        assert again == pytest.approx(tasks.mixed_precision(x, y, group))
+
+
+def test_clusters_find_what_is_apart() -> None:
+    centres = torch.eye(3, dtype=torch.float64)[torch.arange(30) % 3]
+    x, y = (mg.normalize(centres + 0.05 * unit_rows(30, 3, seed)) for seed in (0, 1))
+    image, text = tasks.clusters(x, y, 3)
+    assert (image == text).all()
+    assert len(set(zip(image.tolist(), (np.arange(30) % 3).tolist(), strict=True))) == 3
+    image, text = tasks.clusters(x, -y, 2)
+    assert not np.mean(image == text) > 0.5
+    assert tasks.clusters(x, y, 3).shape == (2, 30)
+
+
+# Calibration.
+
+
+def test_calibration_error_by_hand() -> None:
+    half = torch.tensor([True, False]).repeat(50)
+    assert tasks.calibration_error(torch.full((100,), 0.5), half) == pytest.approx(0)
+    assert tasks.calibration_error(torch.full((100,), 0.9), half) == pytest.approx(0.4)
+    sure = torch.ones(4)
+    assert tasks.calibration_error(sure, torch.tensor([True] * 4)) == 0
+    # Two bins: (0.2, all wrong), (0.8, all right).
+    confidence, correct = torch.tensor([0.2, 0.2, 0.8]), torch.tensor([False, False, True])
+    assert tasks.calibration_error(confidence, correct) == pytest.approx(0.2)
+    # In one bin they balance in part: claimed 1.2 of three answers, right 1.
+    assert tasks.calibration_error(confidence, correct, bins=1) == pytest.approx(0.2 / 3)
+
+
+def test_a_softmax_that_is_right_is_calibrated_and_its_temperature_is_found() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = 2 * torch.rand(20_000, 5, generator=generator, dtype=torch.float64) - 1
+    truth = torch.multinomial((logits / 0.3).softmax(1), 1, generator=generator)[:, 0]
+    assert tasks.refit_temperature(logits, truth) == pytest.approx(0.3, rel=0.03)
+    errors = []
+    for temperature in (0.3, 0.1, 1.0):
+        confidence, answer = (logits / temperature).softmax(1).max(1)
+        errors.append(tasks.calibration_error(confidence, answer == truth))
+    assert errors[0] < 0.015
+    assert min(errors[1:]) > 0.1
+
+
+def test_retrieval_calibration_is_the_plain_one() -> None:
+    x, y = noisy_pairs(10)
+    confidence, correct = [], []
+    for batch in (slice(0, 5), slice(5, 10)):
+        for a, b in ((x[batch], y[batch]), (y[batch], x[batch])):
+            p, answer = (a @ b.T / 0.2).softmax(1).max(1)
+            confidence.append(p)
+            correct.append(answer == torch.arange(5))
+    wanted = tasks.calibration_error(torch.cat(confidence), torch.cat(correct))
+    assert tasks.retrieval_calibration(x, y, 0.2, 5) == pytest.approx(wanted)
+
+
+def test_noise_decides_how_many_answers_stay() -> None:
+    x, _ = noisy_pairs(300)
+    classes = unit_rows(4, 6, 7)
+    kept = [tasks.answers_kept(x, classes, noise) for noise in (0, 0.3, 1, 1000)]
+    assert kept[0] == 1
+    assert kept == sorted(kept, reverse=True)
+    assert kept[-1] == pytest.approx(1 / 4, abs=0.1)
+
+
+# The sweep's function.
+
+
+def test_a_run_is_trained_and_judged_after_every_method() -> None:
+    config = Config(steps=2)
+    rows = tasks.run(config)
+    assert [row["after"] for row in rows] == list(METHODS)
+    assert {row["step"] for row in rows} == {2}
+    assert all(row.keys() == rows[0].keys() for row in rows)
+    # Unchanged, the model is what training measures.
+    plain = train(config, progress=False).rows[-1]
+    for name in plain.keys() & rows[0].keys():
+        assert rows[0][name] == pytest.approx(plain[name], abs=1e-3), name
+    assert {"l2m", "rmg", "temperature", "accuracy_digit", "attribute_accuracy"} <= plain.keys()
+    assert tasks.run(Config(steps=400), stop=10) == []
+
+
+# Bad input.
+
+
+def test_bad_arguments_are_named() -> None:
+    x, y = noisy_pairs(20)
+    for call, said in [
+        (lambda: tasks.mixed_recall(x, y[:3]), "y: expected the shape of x"),
+        (lambda: tasks.other_share(x, y, 40), "k: expected 1 to 2 N - 1 = 39, got 40"),
+        (lambda: tasks.mixed_precision(x, y, labels(3)), r"labels: .* 20, got \(3,\)"),
+        (lambda: tasks.ranking_precision(2 * x, labels(20)), "rows: row 0 has length 2"),
+        (lambda: tasks.clusters(x, y, 0), "count: expected 1 to 2 N = 40, got 0"),
+        (lambda: tasks.retrieval_calibration(x, y, 0, 5), "temperature: expected"),
+        (lambda: tasks.retrieval_calibration(x, y, 1), "batch_size: expected 2 to N = 20, got 250"),
+        (lambda: tasks.refit_temperature(x, labels(3)), r"truth: .*\(20, 6\), got shape \(3,\)"),
+        (lambda: tasks.answers_kept(x, 2 * y), "classes: row 0 has length 2"),
+        (lambda: tasks.calibration_error(torch.ones(3), torch.ones(2)), "one number and one truth"),
+        (lambda: tasks.calibration_error(torch.tensor([1.5]), torch.ones(1)), "from 0 to 1"),
+        (
+            lambda: tasks.calibration_error(torch.tensor([math.nan]), torch.ones(1)),
+            "numbers from 0 to 1",
+        ),
+    ]:
+        with pytest.raises(ValueError, match=said):
+            call()
