@@ -231,7 +231,7 @@ def test_the_ends_belong_to_a_band() -> None:
 
 
 def test_zero_is_neither_positive_nor_negative() -> None:
-    from modality_gap.claims import NEGATIVE, POSITIVE
+    from modality_gap.claims.claim import NEGATIVE, POSITIVE
 
     for side, value in ((POSITIVE, 1e-9), (NEGATIVE, -1e-9)):
         assert verdict([value], make(band=side)) == REPRODUCED

@@ -9,7 +9,7 @@ from functools import cache, partial
 import pandas as pd
 import pytest
 
-from modality_gap import results, tasks
+from modality_gap import closing_runs, results
 from modality_gap.experiments import SWEEPS
 from modality_gap.sweep_engine import Row, record
 from modality_gap.training import Config, train
@@ -62,8 +62,8 @@ def choose(name: str) -> Config:
 
 @cache
 def execute_again(name: str, config: Config) -> list[Row]:
-    if SWEEPS[name].function is tasks.run:
-        return record(partial(tasks.run, stop=LAST_STEP), config)
+    if SWEEPS[name].function is closing_runs.run:
+        return record(partial(closing_runs.run, stop=LAST_STEP), config)
     return record(lambda c: train(c, progress=False, stop=LAST_STEP).rows, config)
 
 

@@ -9,8 +9,6 @@ from torch import Tensor
 import modality_gap as mg
 from helpers import rotation, unit_rows
 from modality_gap import tasks
-from modality_gap.closing import METHODS
-from modality_gap.training import Config, train
 
 
 def noisy_pairs(n: int = 300, d: int = 6, noise: float = 0.5) -> tuple[Tensor, Tensor]:
@@ -140,23 +138,6 @@ def test_noise_decides_how_many_answers_stay() -> None:
     assert kept[0] == 1
     assert kept == sorted(kept, reverse=True)
     assert kept[-1] == pytest.approx(1 / 4, abs=0.1)
-
-
-# The sweep's function.
-
-
-def test_a_run_is_trained_and_judged_after_every_method() -> None:
-    config = Config(steps=2)
-    rows = tasks.run(config)
-    assert [row["after"] for row in rows] == list(METHODS)
-    assert {row["step"] for row in rows} == {2}
-    assert all(row.keys() == rows[0].keys() for row in rows)
-    # Unchanged, the model is what training measures.
-    plain = train(config, progress=False).rows[-1]
-    for name in plain.keys() & rows[0].keys():
-        assert rows[0][name] == pytest.approx(plain[name], abs=1e-3), name
-    assert {"l2m", "rmg", "temperature", "accuracy_digit", "attribute_accuracy"} <= plain.keys()
-    assert tasks.run(Config(steps=400), stop=10) == []
 
 
 # Bad input.

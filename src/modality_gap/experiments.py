@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import results, tasks
+from . import closing_runs, results
 from .executors import (
     OpenExecutor,
     RefusedError,
@@ -107,7 +107,7 @@ SWEEPS = {
         "no training",
         seeds=5,
         configs=lambda seed: [Config(**changes, seed=seed) for changes in CLOSING.values()],
-        function=tasks.run,
+        function=closing_runs.run,
     ),
 }
 

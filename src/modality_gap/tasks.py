@@ -13,21 +13,15 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_mutual_info_score, label_ranking_average_precision_score
 from torch import Tensor
 
-from . import clip
-from .closing import METHODS, Pair
+from .closing import Pair
 from .gap import l2m, recall_at_k, rmg
-from .mad import ATTRIBUTES, FACTORS, Mad, load_mad
-from .measures import BATCH, TestPairs, draw_test_pairs, embed
-from .results.mini_clip import rebuild
-from .sphere import check_pairs, check_positive, check_unit, normalize
-from .training import Config, train
+from .measures import BATCH
+from .sphere import check_pairs, check_positive, check_unit
 
 QUERIES = 500  # rows of the mixed pool that are compared with all of it at once
 NEIGHBOURS = 10
 BINS = 15
 NOISE = 0.5
-# Judged after so many steps, and at the end.
-EARLY_STEP = 50
 
 
 def mixed_recall(x: Tensor, y: Tensor) -> tuple[float, float]:
@@ -169,6 +163,20 @@ def calibration_error(confidence: Tensor, correct: Tensor, bins: int = BINS) -> 
     return float(total.abs().sum() / len(confidence))
 
 
+def answers(logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """Confidence of the most probable answer, and whether it is right.
+
+    Args:
+        logits: shape (..., C).
+        truth: the right answers, integers in [0, C), shape (...).
+
+    Returns:
+        Two tensors of one dimension, as `calibration_error` takes them.
+    """
+    confidence, answer = logits.softmax(dim=-1).max(dim=-1)
+    return confidence.flatten(), (answer == truth).flatten()
+
+
 def retrieval_calibration(
     x: Tensor, y: Tensor, temperature: float, batch_size: int = BATCH
 ) -> float:
@@ -185,7 +193,7 @@ def retrieval_calibration(
     """
     logits = _retrieval_logits(x, y, batch_size)
     check_positive(temperature, "temperature")
-    return calibration_error(*_answers(logits / temperature, _diagonal(logits)))
+    return calibration_error(*answers(logits / temperature, _diagonal(logits)))
 
 
 def refit_temperature(logits: Tensor, truth: Tensor) -> float:
@@ -284,88 +292,6 @@ def judge_calibration(
     }
 
 
-def run(config: Config, stop: int | None = None) -> list[dict[str, float | str]]:
-    """Train, then judge the model as it is and after every method of `closing.METHODS`.
-
-    Methods are fitted on 1,000 pairs of the training digits, temperatures on validation pairs,
-    and all is judged on the test pairs.
-
-    Args:
-        config: of the run.
-        stop: judge only what is trained up to this step.
-
-    Returns:
-        A row for each judged step and method: step, after, temperature (the model's), the judges.
-    """
-    data, rows = load_mad(), []
-    for step in sorted({min(EARLY_STEP, config.steps), config.steps}):
-        if stop is None or step <= stop:
-            result = train(config, data=data, progress=False, stop=step)
-            model = rebuild(config, result.weights)
-            rows += [{"step": step, **row} for row in judge(model, config, data)]
-    return rows
-
-
-def judge(model: clip.Model, config: Config, data: Mad) -> list[dict[str, float | str]]:
-    """A row for each method of `closing.METHODS`: after, temperature, and all judges on MAD."""
-    form = (config.k, config.always, config.among)
-    splits = {name: draw_test_pairs(data, name, *form) for name in ("train", "validation", "test")}
-    fit, validation, test = (_embed(model, split) for split in splits.values())
-    prompts = {name: _prompts(model, splits["test"], name) for name in FACTORS}
-    temperature = float(torch.exp(-model.logit_scale))
-    factors, digit = splits["test"].factors, splits["test"].factors[:, 0]
-    rows: list[dict[str, float | str]] = []
-    for after, method in METHODS.items():
-        pairs, refit = method(*test, fit), method(*validation, fit)
-        texts = {
-            name: method(test[0], each.flatten(0, 1), fit)[1].view(each.shape)
-            for name, each in prompts.items()
-        }
-        values = {name: normalize(each.mean(dim=1)) for name, each in texts.items()}
-        logits = refit[0] @ values["digit"].T
-        refitted = refit_temperature(logits, splits["validation"].factors[:, 0])
-        cosines = pairs[0] @ values["digit"].T
-        rows.append(
-            {
-                "after": after,
-                "temperature": temperature,
-                **judge_pairs(*pairs, len(FACTORS["digit"]), digit),
-                **_judge_zero_shot(pairs[0], values, factors),
-                "answers_kept": answers_kept(pairs[0], values["digit"]),
-                **judge_calibration(*pairs, temperature, refit),
-                "digit_error": calibration_error(*_answers(cosines / temperature, digit)),
-                "digit_error_refitted": calibration_error(*_answers(cosines / refitted, digit)),
-                "digit_temperature": refitted,
-            }
-        )
-    return rows
-
-
-def _judge_zero_shot(
-    images: Tensor, values: dict[str, Tensor], factors: Tensor
-) -> dict[str, float]:
-    accuracies = {
-        f"accuracy_{name}": float(
-            ((images @ values[name].T).argmax(1) == factors[:, place]).double().mean()
-        )
-        for place, name in enumerate(FACTORS)
-    }
-    mean = float(np.mean([accuracies[f"accuracy_{name}"] for name in ATTRIBUTES]))
-    return {**accuracies, "attribute_accuracy": mean}
-
-
-def _embed(model: clip.Model, pairs: TestPairs) -> Pair:
-    found = embed(model, pairs)
-    return normalize(found["images"].double()), normalize(found["texts"].double())
-
-
-def _prompts(model: clip.Model, pairs: TestPairs, factor: str) -> Tensor:
-    """Embeddings of a factor's prompts, shape (values, prompts, D)."""
-    words = pairs.prompts[factor]
-    rows = clip.embed_texts(model, clip.tokens_of(words.flatten(0, 1)))
-    return normalize(rows.double()).view(*words.shape[:2], -1)
-
-
 def _similarities(pool: Tensor) -> Iterator[tuple[int, Tensor]]:
     """Blocks of rows of the cosines within a pool, -2 to oneself."""
     for start in range(0, len(pool), QUERIES):
@@ -388,12 +314,6 @@ def _retrieval_logits(x: Tensor, y: Tensor, batch_size: int) -> Tensor:
 
 def _diagonal(logits: Tensor) -> Tensor:
     return torch.arange(logits.shape[-1]).expand(logits.shape[:-1])
-
-
-def _answers(logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    """Confidence of the most probable answer, and whether it is right."""
-    confidence, answer = logits.softmax(dim=-1).max(dim=-1)
-    return confidence.flatten(), (answer == truth).flatten()
 
 
 def _check_labels(x: Tensor, labels: Tensor) -> None:
