@@ -135,7 +135,9 @@ def clusters(x: Tensor, y: Tensor, count: int, seed: int = 0) -> NDArray[np.int6
 
 
 def calibration_error(confidence: Tensor, correct: Tensor, bins: int = BINS) -> float:
-    """Expected calibration error: mean of |share correct - mean confidence| over answers by bin.
+    """Expected calibration error: how far in each bin share correct and mean confidence differ.
+
+    The mean over all answers of that distance in the bin of their confidence.
 
     Args:
         confidence: of each answer, in [0, 1], shape (N,).
