@@ -65,7 +65,8 @@ def rotate(x: Tensor, y: Tensor, fit: Pair | None = None) -> Pair:
     """Rotate the images onto the texts: x W with W = U V^T, from X^T Y = U S V^T of the fit.
 
     W is the orthogonal matrix with the least sum of squares ||X W - Y||^2 (orthogonal Procrustes);
-    it may include a reflection. The texts stay.
+    it may include a reflection. With fewer pairs than dimensions many W are equally good, and which
+    of them comes out is a matter of rounding. The texts stay.
 
     Args, returns and raises as in `centre`.
 
