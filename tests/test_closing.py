@@ -83,6 +83,18 @@ def test_rotation_is_scipys_and_no_other_is_better() -> None:
     assert mg.mean_cosine(left) == pytest.approx(mg.mean_cosine(x).item())
 
 
+def test_what_the_fit_leaves_open_is_rotated_least() -> None:
+    """Five pairs in twenty dimensions: directions that no row of the fit has stay as they are."""
+    a, b = unit_rows(5, 20), unit_rows(5, 20, 1)
+    used = torch.linalg.qr(torch.cat([a, b]).T, mode="complete").Q
+    untouched = used[:, 10:].T
+    assert torch.allclose(closing.rotate(untouched, b, (a, b))[0], untouched, atol=1e-12)
+    x, order = unit_rows(9, 20, 2), torch.randperm(5)
+    one, other = (closing.rotate(x, x, fit)[0] for fit in ((a, b), (a[order], b[order])))
+    assert torch.allclose(one, other, atol=1e-12), "the order of the pairs should not matter"
+    assert torch.allclose(one @ one.T, x @ x.T), "a rotation keeps angles"
+
+
 @pytest.mark.parametrize("count", [0, 1, 3, 7])
 def test_as_many_dimensions_are_dropped_as_asked(count: int) -> None:
     x, y = clouds()

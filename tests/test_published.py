@@ -45,11 +45,6 @@ def test_stored_table_is_what_the_published_files_give(name: str) -> None:
     stored = results.read(f"published_{name}")[0].drop(columns=UMAP, errors="ignore")
     made = published.table(name).drop(columns=UMAP, errors="ignore")
     assert list(made) == list(stored)
-    if name == "closed":  # 200 pairs leave a rotation of 512 dimensions open: rounding decides
-        rotated = [table[table.after == "rotation"] for table in (made, stored)]
-        means = [table.mean(numeric_only=True) for table in rotated]
-        pd.testing.assert_series_equal(*means, atol=0.05, rtol=0.2)
-        made, stored = (table[table.after != "rotation"] for table in (made, stored))
     pd.testing.assert_frame_equal(made, stored, rtol=2e-5, atol=2e-4, check_dtype=False)
 
 

@@ -65,16 +65,21 @@ def rotate(x: Tensor, y: Tensor, fit: Pair | None = None) -> Pair:
     """Rotate the images onto the texts: x W with W = U V^T, from X^T Y = U S V^T of the fit.
 
     W is the orthogonal matrix with the least sum of squares ||X W - Y||^2 (orthogonal Procrustes);
-    it may include a reflection. With fewer pairs than dimensions many W are equally good, and which
-    of them comes out is a matter of rounding. The texts stay.
+    it may include a reflection. With fewer pairs than dimensions many W are equally good, and the
+    one nearest to the identity is taken. The texts stay.
 
     Args, returns and raises as in `centre`.
 
     Source: Schoenemann (1966); as a start of training, Liang et al. (2022), section 4.4.
     """
     a, b = _fit(x, y, fit)
-    u, _, vt = torch.linalg.svd(a.T @ b)
-    return normalize(x @ u @ vt), y
+    products = a.T @ b
+    u, _, vt = torch.linalg.svd(products)
+    fitted = int(torch.linalg.matrix_rank(products))
+    open_x, open_y = u[:, fitted:], vt[fitted:]  # what the pairs say nothing about
+    p, _, q = torch.linalg.svd(open_x.T @ open_y.T)
+    turn = u[:, :fitted] @ vt[:fitted] + open_x @ p @ q @ open_y
+    return normalize(x @ turn), y
 
 
 def drop_dimensions(x: Tensor, y: Tensor, fit: Pair | None = None, count: int = 3) -> Pair:
