@@ -9,9 +9,10 @@ it does.
 
 from .alignment_uniformity import WANG_ISOLA
 from .claim import MG, PAPERS, TE, WI, Claim, Interval
-from .gap import LIANG
+from .gap import LIANG_GAP
 from .information import SCHRODI
+from .moving import LIANG_MOVED
 
 __all__ = ["CLAIMS", "MG", "PAPERS", "TE", "WI", "Claim", "Interval"]
 
-CLAIMS: tuple[Claim, ...] = (*WANG_ISOLA, *LIANG, *SCHRODI)
+CLAIMS: tuple[Claim, ...] = (*WANG_ISOLA, *LIANG_GAP, *LIANG_MOVED, *SCHRODI)
