@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,116 +17,23 @@ from tqdm import tqdm
 
 from . import clip
 from .checkpoints import Checkpoints
-from .mad import Mad, check_choice, draw_captions, load_mad
+from .config import Config
+from .mad import Mad, draw_captions, load_mad
 from .measures import draw_test_pairs, embed, measure, probe
 from .sphere import alignment, uniformity
 
-DUPLICATES = ("kept", "masked", "soft")
-STARTS = ("usual", "procrustes")
-EARLY_STEPS = (0, 10, 25, 50)
-MEASURE_EVERY = 100
+__all__ = [
+    "Config",
+    "Result",
+    "Run",
+    "contrastive_loss",
+    "cross_uniformity",
+    "meaning",
+    "train",
+    "use_threads",
+]
+
 MAX_LOGIT_SCALE = math.log(100)
-
-
-@dataclass(frozen=True)
-class Config:
-    """All that decides a run: on the CPU of one machine, equal configs give equal bits.
-
-    Attributes:
-        k: attributes that a caption names beside the factor that is always named, 0 to 5.
-        always: the factor that every caption names.
-        among: the factors that the k are drawn from; None: all but `always`.
-        image_encoder: "cnn" or "vit".
-        shared: whether "vit" and the text encoder share transformer blocks and projection.
-        temperature: of the loss, at the start.
-        learn_temperature: whether it is trained; 1 / temperature stays at most 100, as in CLIP.
-        temperature_end: of the loss, at the end, on a geometric schedule; None: no schedule.
-        alignment_weight: of `alignment`, added to the loss.
-        uniformity_weight: of the uniformity of images, of texts and across, added to the loss.
-        duplicates: what the loss does with other pairs of a batch whose caption says the same:
-            "kept" as negatives, "masked" out, or "soft" targets shared among them.
-        start: "usual", or "procrustes": the image projection is rotated so that the two
-            modalities of the untrained model lie on each other as well as a rotation can.
-        steps, batch_size, learning_rate, weight_decay, warmup: of AdamW with a cosine schedule.
-        seed: of the weights and of every draw.
-        threads: of PyTorch on the CPU; other numbers round differently.
-        device: "auto" (a GPU if there is one), or a PyTorch device such as "cpu" or "cuda". A GPU
-            may add in another order each time, so its runs agree only to rounding.
-
-    Raises:
-        ValueError: on construction, for a config that cannot be.
-    """
-
-    k: int = 3
-    always: str = "digit"
-    among: tuple[str, ...] | None = None
-    image_encoder: str = "cnn"
-    shared: bool = False
-    temperature: float = 0.07
-    learn_temperature: bool = True
-    temperature_end: float | None = None
-    alignment_weight: float = 0.0
-    uniformity_weight: float = 0.0
-    duplicates: str = "kept"
-    start: str = "usual"
-    steps: int = 400
-    batch_size: int = 256
-    learning_rate: float = 4e-3
-    weight_decay: float = 0.05
-    warmup: int = 100
-    seed: int = 0
-    threads: int = 1
-    device: str = "auto"
-
-    def __post_init__(self) -> None:
-        """Check every field; the message names the one at fault."""
-        for name, known in [
-            ("image_encoder", clip.IMAGE_ENCODERS),
-            ("duplicates", DUPLICATES),
-            ("start", STARTS),
-        ]:
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name}: expected one of {known}, got {getattr(self, name)!r}")
-        for name in ("k", "steps", "batch_size", "warmup", "seed", "threads"):
-            if not isinstance(getattr(self, name), int):
-                raise ValueError(f"{name}: expected a whole number, got {getattr(self, name)!r}")
-        check_choice(self.k, self.always, self.among)
-        for name, least in [("steps", 1), ("batch_size", 2), ("threads", 1), ("warmup", 0)]:
-            if getattr(self, name) < least:
-                raise ValueError(f"{name}: expected at least {least}, got {getattr(self, name)}")
-        for name in ("temperature", "temperature_end", "learning_rate"):
-            value = getattr(self, name)
-            if value is not None and not (value > 0 and math.isfinite(value)):
-                raise ValueError(f"{name}: expected a positive number, got {value}")
-        for name in ("temperature", "temperature_end"):
-            if (getattr(self, name) or 1) < 0.01:
-                raise ValueError(f"{name}: CLIP's bound is 0.01, got {getattr(self, name)}")
-        for name in ("weight_decay", "alignment_weight", "uniformity_weight"):
-            if not (getattr(self, name) >= 0 and math.isfinite(getattr(self, name))):
-                raise ValueError(f"{name}: expected 0 or more, got {getattr(self, name)}")
-        if self.shared and (self.image_encoder, self.start) != ("vit", "usual"):
-            raise ValueError("shared: expected image_encoder 'vit' and the usual start")
-        if self.learn_temperature and self.temperature_end is not None:
-            raise ValueError("temperature_end: a learned temperature follows no schedule")
-        if self.seed < 0:
-            raise ValueError(f"seed: expected 0 or more, got {self.seed}")
-        if self.device != "auto":
-            try:
-                torch.device(self.device)
-            except RuntimeError as error:
-                raise ValueError(f"device: PyTorch knows no device {self.device!r}") from error
-
-    @property
-    def key(self) -> str:
-        """16 hexadecimal digits that stand for this config."""
-        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:16]
-
-    @property
-    def measured_steps(self) -> tuple[int, ...]:
-        """Before which steps the model is measured; the last is the trained model."""
-        regular = range(MEASURE_EVERY, self.steps, MEASURE_EVERY)
-        early = [step for step in EARLY_STEPS if step < self.steps]
-        return (*early, *regular, self.steps)
 
 
 @dataclass(frozen=True)
@@ -324,14 +229,14 @@ class Run:
             spread = uniformity(x) + uniformity(y) + cross_uniformity(x, y)
             loss = loss + config.uniformity_weight * spread / 3
         for group in self.optimizer.param_groups:
-            group["lr"] = config.learning_rate * _schedule(self.step, config)
+            group["lr"] = config.learning_rate_at(self.step)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
         with torch.no_grad():
             self.model.logit_scale.clamp_(max=MAX_LOGIT_SCALE)
             if config.temperature_end is not None:
-                self.model.logit_scale.fill_(-math.log(_temperature(self.step + 1, config)))
+                self.model.logit_scale.fill_(-math.log(config.temperature_at(self.step + 1)))
         self.losses.append(loss.item())
         self.gap = float((x.detach().mean(0) - y.detach().mean(0)).norm())
         self.step += 1
@@ -359,19 +264,6 @@ def use_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _schedule(step: int, config: Config) -> float:
-    """Linear warm-up, then half a cosine down to 0, as in open_clip."""
-    if step < config.warmup:
-        return (step + 1) / config.warmup
-    return 0.5 * (1 + math.cos(math.pi * (step - config.warmup) / (config.steps - config.warmup)))
-
-
-def _temperature(step: int, config: Config) -> float:
-    """On the geometric schedule, when `step` steps are done."""
-    end = config.temperature_end or config.temperature
-    return config.temperature * (end / config.temperature) ** (step / config.steps)
 
 
 def _find_device(name: str) -> torch.device:
