@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,50 +14,26 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 import book_build  # noqa: E402
+from small_book import FIGURE, HEADER, build, edit, make  # noqa: E402
 
-CHAPTER = """\
----
-jupytext:
-  text_representation:
-    extension: .md
-    format_name: myst
-kernelspec:
-  display_name: Python 3
-  language: python
-  name: python3
----
-
-# A cone
-
+CHAPTER = (
+    HEADER
+    + """\
 See {numref}`fig-square` in {ref}`the section <section>`.
 
 (section)=
 ## A section
 
 ```{code-cell} ipython3
-from IPython.display import SVG
 from tqdm.auto import tqdm
 
 for _ in tqdm(range(3)):
     pass
 ```
 
-```{code-cell} ipython3
----
-mystnb:
-  figure:
-    name: fig-square
-    caption: A square.
-  image:
-    alt: A filled square.
----
-SVG('<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9v9z" fill="#24292F"/></svg>')
-```
-
-$$
-a = b
-$$ (eq-equal)
 """
+    + FIGURE
+)
 
 
 def test_hash_follows_names_and_contents(tmp_path: Path) -> None:
@@ -116,39 +89,9 @@ def test_launch_links_only_where_they_work(
 
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
-    for name in ("_config.yml", "book/_ext", "book/_static", "book/references.bib"):
-        target = tmp_path / name
-        target.parent.mkdir(exist_ok=True)
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, target)
-    (tmp_path / "_toc.yml").write_text(
-        "{format: jb-book, root: book/intro, parts: [{caption: Chapters, numbered: 2,"
-        " chapters: [{file: notebooks/04_cone}]}]}"
-    )
-    (tmp_path / "book" / "intro.md").write_text("# Intro\n")
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "notebooks" / "04_cone.md").write_text(CHAPTER)
-    (tmp_path / "src" / "modality_gap").mkdir(parents=True)
+    make(tmp_path, CHAPTER)
     (tmp_path / "src" / "modality_gap" / "gap.py").write_text("")
     return tmp_path
-
-
-def build(book: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-W", "-n"]
-    return subprocess.run(
-        [*command, "--keep-going"],
-        cwd=book,
-        env=os.environ | {"MODALITY_GAP_BROWSER": "none"} | variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
 
 
 def test_small_book(book: Path) -> None:

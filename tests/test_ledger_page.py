@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,8 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 import ledger_page  # noqa: E402
+import small_book  # noqa: E402
+from small_book import FIGURE, HEADER, edit  # noqa: E402
 
 CLAIMS = """
 from dataclasses import dataclass
@@ -54,38 +55,10 @@ CLAIMS = (
 )
 """
 PLOTS = "DARK = {'#24292f': '#ced6dd'}\n"
-CHAPTER = """\
----
-jupytext:
-  text_representation:
-    extension: .md
-    format_name: myst
-kernelspec:
-  display_name: Python 3
-  language: python
-  name: python3
----
-
-# A cone
-
-```{code-cell} ipython3
----
-mystnb:
-  figure:
-    name: fig-square
-    caption: A square.
-  image:
-    alt: A filled square.
----
-from IPython.display import SVG
-
-SVG('<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9v9z" fill="#24292F"/></svg>')
-```
-
-$$
-a = b
-$$ (eq-equal)
-
+CHAPTER = (
+    HEADER
+    + FIGURE
+    + """
 ```{code-cell} ipython3
 :tags: [remove-cell]
 from modality_gap import ledger
@@ -94,6 +67,7 @@ ledger.record("fox-gap", [0.95, 1.03])
 ledger.record("fox-rank", 0, [0.5, 0.75])
 ```
 """
+)
 PAGE = """\
 # The ledger
 
@@ -107,21 +81,8 @@ PAGE = """\
 
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
-    for name in ("_config.yml", "book/_ext", "book/_static", "book/references.bib"):
-        target = tmp_path / name
-        target.parent.mkdir(exist_ok=True)
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, target)
-    (tmp_path / "_toc.yml").write_text(
-        "{format: jb-book, root: book/intro, parts: [{caption: Chapters, numbered: 2,"
-        " chapters: [{file: notebooks/04_cone}]}, {caption: End, chapters: [{file: book/ledger}]}]}"
-    )
-    (tmp_path / "book" / "intro.md").write_text("# Intro\n")
-    (tmp_path / "book" / "ledger.md").write_text(PAGE)
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "notebooks" / "04_cone.md").write_text(CHAPTER)
+    small_book.make(tmp_path, CHAPTER, {"ledger": PAGE})
     package = tmp_path / "src" / "modality_gap"
-    package.mkdir(parents=True)
     shutil.copy(ROOT / "src" / "modality_gap" / "ledger.py", package)
     for name, text in {"__init__": "", "claims": CLAIMS, "plots": PLOTS}.items():
         (package / f"{name}.py").write_text(text)
@@ -129,21 +90,7 @@ def book(tmp_path: Path) -> Path:
 
 
 def build(book: Path) -> subprocess.CompletedProcess[str]:
-    command = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-W", "-n"]
-    return subprocess.run(
-        [*command, "--keep-going"],
-        cwd=book,
-        env=os.environ | {"PYTHONPATH": str(book / "src"), "MODALITY_GAP_BROWSER": "none"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
+    return small_book.build(book, PYTHONPATH=str(book / "src"))
 
 
 def page_of(book: Path) -> BeautifulSoup:
