@@ -322,6 +322,14 @@ def test_no_page_asks_for_anything_that_the_site_does_not_hold(
     assert seen == {}
 
 
+def test_a_search_finds_pages_without_a_complaint(browser: Browser, address: str) -> None:
+    page, complaints = open_page(browser, address, "search.html?q=temperature")
+    page.get_by_text("Search finished").wait_for()
+    assert page.locator("#search-results li a[href*='07_temperature.html']").count() > 0
+    assert complaints == []
+    page.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_is_wider_than_a_phone(browser: Browser, address: str, scheme: str) -> None:
     wide = []

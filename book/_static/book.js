@@ -1,3 +1,6 @@
+// Summaries of search results are fetched, which no browser does from the file system.
+if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+
 // Paper is white: print the light page, with its light figures, whatever the screen shows.
 let screenTheme;
 window.addEventListener("beforeprint", () => {

@@ -103,13 +103,16 @@ function axes(drawing, { left, right, bottom, foot }) {
   };
 }
 
-const OWN_KEYS = { "data-lm-suppress-shortcuts": "" }; // or JupyterLab takes the arrow keys
+const CONTROL = {
+  autocomplete: "off", // or a browser that comes back to the page moves it, and not the picture
+  "data-lm-suppress-shortcuts": "", // or JupyterLab takes the arrow keys
+};
 
 /** A labelled range input that calls `change`; `show` sets what it offers and where it stands. */
 function slider(parent, change) {
   const label = html(parent, "label", { className: "mg-slider" });
   const name = html(label, "span"), value = html(label, "span", { className: "mg-value" });
-  const input = html(label, "input", { type: "range" }, OWN_KEYS);
+  const input = html(label, "input", { type: "range" }, CONTROL);
   const marks = html(label, "span", { className: "mg-marks" }, { "aria-hidden": "true" });
   input.addEventListener("input", () => change(Number(input.value)));
   let offered = "";
@@ -141,7 +144,7 @@ function choice(parent, legend, names, change) {
   const group = `mg-${Math.random().toString(36).slice(2)}`; // not that of another figure
   const radios = names.map((name) => {
     const label = html(set, "label");
-    const radio = html(label, "input", { type: "radio", name: group, value: name }, OWN_KEYS);
+    const radio = html(label, "input", { type: "radio", name: group, value: name }, CONTROL);
     html(label, "span", { textContent: name });
     radio.addEventListener("change", () => change(name));
     return radio;

@@ -156,8 +156,7 @@ function moveText({ kind }, move) {
 }
 
 function tauText(temperature) {
-  const tau = fixed(temperature, temperature < 0.0995 ? 3 : 2);
-  return `τ = ${tau}, 1/τ = ${Number((1 / temperature).toPrecision(3))}`;
+  return `τ = ${temperature.toPrecision(3)}, 1/τ = ${Number((1 / temperature).toPrecision(3))}`;
 }
 
 /** On the sphere the loss is the same north and south. At an end there may be less beyond it. */

@@ -23,6 +23,7 @@ PAIRS = 64  # of a set that are taken: the page holds the cosines of all with al
 # Liang et al.'s simulation, degrees. The texts of the first two images are swapped.
 IMAGES = (-20.0, 0.0, 20.0, 40.0, 60.0, 80.0)
 TEXTS = (0.0, -20.0, 20.0, 40.0, 60.0, 80.0)
+VALUES = ("data", "alpha", "theta", "temperature", "image")  # that the reader and Python set
 RANGES = {"alpha": (-0.5, 1.0), "theta": (-90.0, 90.0), "temperature": (0.01, 1.0)}
 
 
@@ -139,14 +140,16 @@ def moving_gap(
 
     Raises:
         ValueError: no set, a name that is not a text, rows that are not paired unit rows, equal
-            means, or a value out of range.
+            means, or a value that is out of range or not one of those above.
 
     Source: Liang et al. (2022), Fig. 3.
     """
+    if unknown := [name for name in values if name not in VALUES]:
+        raise ValueError(f"{unknown[0]}: no such value; there are {', '.join(VALUES)}")
     if pairs is None:
         return MovingGap(default_pairs(), **values)
-    if not pairs:
-        raise ValueError("pairs: expected at least one set")
+    if not isinstance(pairs, Mapping) or not pairs:
+        raise ValueError('pairs: expected a dictionary of at least one set, {"name": (x, y)}')
     return MovingGap({name: take(name, rows) for name, rows in pairs.items()}, **values)
 
 
