@@ -61,7 +61,11 @@ function cosines(set, move) {
 
 /** The symmetric loss; the two terms of its image-to-text half, and their sum. */
 export function measure(set, move, temperature) {
-  const { n } = set, moved = cosines(set, move), columns = new Float64Array(n);
+  return termsOf(set.n, cosines(set, move), temperature);
+}
+
+function termsOf(n, moved, temperature) {
+  const columns = new Float64Array(n);
   const sharpness = 1 / temperature;
   let numerator = 0, denominator = 0, other = 0;
   for (let i = 0, k = 0; i < n; i++) {
@@ -91,7 +95,8 @@ export function softmaxRow(set, move, temperature, image) {
 export function curve(set, temperature) {
   const { min, max } = KINDS[set.kind], loss = (m) => measure(set, m, temperature).loss;
   const moves = Array.from({ length: STEPS + 1 }, (_, k) => min + ((max - min) * k) / STEPS);
-  const points = moves.map((m) => measure(set, m, temperature));
+  set.along ??= moves.map((m) => cosines(set, m).slice()); // no temperature changes them
+  const points = set.along.map((moved) => termsOf(set.n, moved, temperature));
   const best = points.reduce((b, point, k) => (point.loss < points[b].loss ? k : b), 0);
   let move = goldenSection(loss, moves[Math.max(best - 1, 0)], moves[Math.min(best + 1, STEPS)]);
   const end = [min, max].find((m) => Math.abs(m - move) < 1e-6 * (max - min));
@@ -103,7 +108,7 @@ export function curve(set, temperature) {
 function goldenSection(f, low, high) {
   const ratio = (Math.sqrt(5) - 1) / 2;
   let a = high - ratio * (high - low), b = low + ratio * (high - low), fa = f(a), fb = f(b);
-  for (let k = 0; k < 26; k++) {
+  for (let k = 0; k < 22; k++) {
     if (fa < fb) {
       [high, b, fb] = [b, a, fa];
       fa = f((a = high - ratio * (high - low)));
