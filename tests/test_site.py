@@ -113,6 +113,17 @@ def test_every_picture_has_an_alt_text() -> None:
     assert silent == []
 
 
+def test_every_printed_table_has_the_look_of_one() -> None:
+    """The theme gives other HTML a pale ground in dark mode."""
+    other = [
+        f"{page.name}: {table.get('id')}"
+        for page in toc_pages()
+        for table in parse(page).select("main .cell_output table")
+        if "dataframe" not in table.get("class", [])
+    ]
+    assert other == []
+
+
 def test_every_figure_has_one_numbered_caption() -> None:
     for page in toc_pages():
         bare = [
