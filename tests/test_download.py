@@ -2,7 +2,7 @@ import hashlib
 import io
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from queue import Empty
 
 import numpy as np
@@ -64,6 +64,7 @@ def test_what_does_not_come_has_a_reason_and_is_asked_for_once(
     with pytest.raises(ConnectionError, match=reason) as caught:
         download.fetch(server.address, SHA256)
     assert len(str(caught.value)) < 100
+    assert "\n" not in str(caught.value)
     assert server.requests == ["/"]
 
 
@@ -93,27 +94,55 @@ def test_a_name_that_nobody_answers_for(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 class Line:
-    """Brings so many bytes in each span of patience, and after the last its outcome."""
+    """Brings so many bytes at each of these seconds by its own clock, and then its outcome."""
 
-    def __init__(self, inbox: io.BytesIO, *spans: int) -> None:
-        self.inbox, self.spans = inbox, list(spans)
+    def __init__(self, inbox: io.BytesIO, deliveries: list[tuple[float, int]]) -> None:
+        self.inbox, self.deliveries, self.now = inbox, deliveries, 0.0
+
+    def monotonic(self) -> float:
+        return self.now
 
     def get(self, timeout: float) -> None:
-        if self.spans:
-            self.inbox.write(bytes(self.spans.pop(0)))
+        self.now += timeout
+        while self.deliveries and self.deliveries[0][0] <= self.now:
+            self.inbox.write(bytes(self.deliveries.pop(0)[1]))
+        if self.deliveries:
             raise Empty
 
 
-def test_a_slow_line_may_take_its_time() -> None:
-    inbox = io.BytesIO()
-    assert download._wait(Line(inbox, *[download.LEAST] * 50), inbox) is None  # type: ignore[arg-type]
+Wait = Callable[..., tuple[Exception | None, Line]]
 
 
-def test_a_line_that_grows_too_slow_is_left() -> None:
-    inbox = io.BytesIO()
-    line = Line(inbox, 10 * download.LEAST, download.LEAST, download.LEAST - 1, download.LEAST)
-    assert isinstance(download._wait(line, inbox), TimeoutError)  # type: ignore[arg-type]
-    assert line.spans == [download.LEAST]
+@pytest.fixture
+def wait(monkeypatch: pytest.MonkeyPatch) -> Wait:
+    """Wait for a line that delivers so."""
+
+    def wait(*deliveries: tuple[float, int]) -> tuple[Exception | None, Line]:
+        line = Line(io.BytesIO(), list(deliveries))
+        monkeypatch.setattr(download, "time", line)
+        return download._wait(line, line.inbox), line  # type: ignore[arg-type]
+
+    return wait
+
+
+def test_a_slow_line_may_take_its_time(wait: Wait) -> None:
+    outcome, line = wait(*((3.5 * second, download.LEAST) for second in range(1, 50)))
+    assert outcome is None
+    assert line.deliveries == []
+
+
+def test_a_line_that_grows_too_slow_is_left_within_five_seconds(wait: Wait) -> None:
+    drip = [(second, 1) for second in range(3, 60)]
+    outcome, line = wait((2.5, 100 * download.LEAST), *drip)
+    assert isinstance(outcome, TimeoutError)
+    assert line.now < 2.5 + 5
+
+
+def test_who_does_not_end_is_left(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "MOST", 4096)
+    server.misdeed, server.payload = "trickles", bytes(10**9)
+    with pytest.raises(ConnectionError, match="bytes that came have another SHA-256"):
+        download.fetch(server.address, SHA256)
 
 
 @pytest.mark.parametrize("misdeed", SILENT)

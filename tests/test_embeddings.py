@@ -115,6 +115,51 @@ def test_a_folder_without_the_file_is_passed_over(
     assert server.requests == []
 
 
+@pytest.mark.parametrize("name", ["~/data", "data"])
+def test_the_folder_may_be_named_in_short(
+    name: str, cache: Path, folder: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(folder.parent))
+    monkeypatch.chdir(folder.parent)
+    monkeypatch.setenv("MODALITY_GAP_DATA", name)
+    server.misdeed = "fails"
+    with pytest.raises(ConnectionError, match=rf" in {folder} \(MODALITY_GAP_DATA\)"):
+        mg.load_embeddings("clip")
+    storage.write(folder / FILE, PAYLOAD)
+    check(mg.load_embeddings("clip"))
+
+
+@pytest.mark.parametrize("forbidden", ["to enter", "to read"])
+def test_what_may_not_be_read_is_passed_over(
+    forbidden: str,
+    cache: Path,
+    folder: Path,
+    server: FileServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not by its mode, because root reads everything."""
+    storage.write(folder / FILE, DAMAGED)
+    storage.write(cache / FILE, PAYLOAD)
+    stat, access = os.stat, os.access
+
+    def enter(path: str | Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if str(path).startswith(str(folder)):
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, follow_symlinks=follow_symlinks)
+
+    def read(path: str | Path, mode: int) -> bool:
+        return not str(path).startswith(str(folder)) and access(path, mode)
+
+    with monkeypatch.context() as machine:
+        if forbidden == "to enter":
+            machine.setattr(os, "stat", enter)
+        else:
+            machine.setattr(os, "access", read)
+        assert mg.available_embeddings()["clip"]
+        check(mg.load_embeddings("clip"))
+    assert server.requests == []
+
+
 def test_a_damaged_file_in_the_folder_is_an_error(
     cache: Path, folder: Path, server: FileServer
 ) -> None:
@@ -402,12 +447,20 @@ def test_every_name_is_listed_and_the_own_ones_need_no_network(
     [
         ("mini-clip-k33", r"got 'mini-clip-k33'; did you mean 'mini-clip-k3'\?$"),
         ("videoclip_random", r"did you mean 'videoclip-random'\?$"),
+        ("CLIP", r"did you mean 'clip'\?$"),
         ("resnet", "got 'resnet'$"),
     ],
 )
 def test_an_unknown_name_lists_those_there_are(name: str, hint: str) -> None:
     with pytest.raises(ValueError, match=f"name: expected one of mini-clip-k0, .*; .*{hint}"):
         mg.load_embeddings(name)
+
+
+@pytest.mark.parametrize("name", [3, None, ["clip"], b"clip"])
+def test_a_name_is_a_string_or_a_path(name: object) -> None:
+    kind = type(name).__name__
+    with pytest.raises(ValueError, match=f"^name: expected a name or a path, got {kind}$"):
+        mg.load_embeddings(name)  # type: ignore[arg-type]
 
 
 # --- files ----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import safetensors.torch
 import torch
@@ -87,6 +88,10 @@ def check(embeddings: mg.Embeddings, expected: tuple[Tensor, Tensor]) -> None:
         torch.testing.assert_close(rows, side, rtol=0, atol=2e-6)
 
 
+def no_encoding(*_: object) -> None:
+    raise AssertionError("pairs are checked before anything is encoded")
+
+
 # --- what comes out -------------------------------------------------------------------------------
 
 
@@ -118,6 +123,28 @@ def test_the_batch_size_changes_nothing(
 ) -> None:
     expected = mg.encode_pairs(model, pictures, CAPTIONS, batch_size=3)
     check(mg.encode_pairs(model, pictures, CAPTIONS, batch_size=batch_size), (*expected,))
+
+
+def test_pairs_are_taken_by_place_not_by_label(
+    model: nn.Module, pictures: list[Image.Image]
+) -> None:
+    """A table that was shuffled or filtered keeps its labels."""
+    captions = pd.Series(CAPTIONS, index=[3, 1, 4, 0, 2])
+    paths = pd.Series(pictures, index=list("abcde"), dtype=object)
+    made = mg.encode_pairs(model, paths, captions, batch_size=2)
+    check(made, (*mg.encode_pairs(model, pictures, CAPTIONS, batch_size=2),))
+
+
+def test_a_palette_with_transparency_is_no_cause_for_a_warning(
+    model: nn.Module, pictures: list[Image.Image]
+) -> None:
+    clear = pictures[2].copy()
+    clear.info["transparency"] = bytes(10)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made = mg.encode_pairs(model, [clear, *pictures[:2]], CAPTIONS[:3])
+    expected = mg.encode_pairs(model, pictures[2:0:-1], CAPTIONS[:2])
+    torch.testing.assert_close(made.x[0], expected.x[0], rtol=0, atol=2e-6)
 
 
 def test_no_batch_is_larger_than_asked(
@@ -220,11 +247,21 @@ def test_nothing_is_written_before_all_is_encoded(
     assert not out.exists()
 
 
+@pytest.mark.parametrize("obstacle", ["a file for a folder", "a folder for the file"])
+def test_a_file_that_cannot_be_written_is_known_before_all_is_encoded(
+    obstacle: str, files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoding, "_encode", no_encoding)
+    out = tmp_path / "mine.safetensors"
+    if obstacle == "a file for a folder":
+        out = files[0] / out.name
+    else:
+        out.mkdir()
+    with pytest.raises(OSError, match=r"0\.png|mine\.safetensors"):
+        mg.encode_pairs(NAME, files, CAPTIONS, out=out)
+
+
 # --- what cannot be -------------------------------------------------------------------------------
-
-
-def no_encoding(*_: object) -> None:
-    raise AssertionError("pairs are checked before anything is encoded")
 
 
 @pytest.mark.parametrize(
@@ -236,6 +273,9 @@ def no_encoding(*_: object) -> None:
         (["0.png", "1.png"], [" ", "b"], "captions: row 0: expected a text, got ' '"),
         (["0.png", "1.png"], ["a"], "and at least 2; got 2 and 1"),
         (["0.png"], ["a"], "and at least 2; got 1 and 1"),
+        (iter(["0.png", "1.png"]), ["a", "b"], "images: expected a list, got list_iterator"),
+        (["0.png", "1.png"], {"a", "b"}, "captions: expected a list, got set"),
+        (["0.png", 5000 * "1"], ["a", "b"], "images: row 1: there is no file"),
         ("0.png", ["a"], "images: expected a list, got str"),
         (["0.png", "1.png"], "ab", "captions: expected a list, got str"),
     ],
@@ -263,9 +303,16 @@ def test_an_image_that_cannot_be_read_has_its_row(
         mg.encode_pairs(model, files, CAPTIONS)
 
 
+def test_an_image_without_pixels_has_its_row(model: nn.Module, pictures: list[Image.Image]) -> None:
+    empty = pictures[1].crop((5, 5, 5, 9))
+    with pytest.raises(ValueError, match="images: row 1 cannot be read as an image: it has no"):
+        mg.encode_pairs(model, [pictures[0], empty], CAPTIONS[:2])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"model": "vit-b/32"}, "no model 'vit-b/32'; did you mean 'ViT-B-32'?"),
         ({"model": "tinny"}, "model: open_clip has no model 'tinny'; did you mean 'tiny'?"),
         ({"model": 5}, "model: expected an open_clip model or the name of one, got int"),
         ({"model": nn.Linear(1, 1)}, "model: expected an open_clip model .* got Linear"),
@@ -363,6 +410,20 @@ def test_without_a_network_weights_are_one_sentence(
             mg.encode_pairs(model, pictures, CAPTIONS, pretrained=pretrained)
     assert caught.value.__suppress_context__
     assert "\n" not in str(caught.value)
+    # A checkpoint in place of these weights would not help where a tokenizer is missing.
+    elsewhere = "'ViT-B-32' with a checkpoint file" in str(caught.value)
+    assert elsewhere == (model in ("hf-hub:somebody/tiny", "roberta-ViT-B-32"))
+
+
+def test_a_cache_without_the_weights_does_not_count(hub: Path, pictures: list[Image.Image]) -> None:
+    """A model's tokenizer lies there once the model was made with random weights."""
+    repository = hub / "models--somebody--tiny"
+    (repository / "snapshots" / "1").mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("1")
+    (repository / "snapshots" / "1" / "tokenizer.json").touch()
+    with pytest.raises(ConnectionError, match="tiny needs somebody/tiny from"):
+        mg.encode_pairs(NAME, pictures, CAPTIONS, pretrained="web")
 
 
 def test_a_hub_that_is_silent_is_not_waited_for(

@@ -17,13 +17,14 @@ from tqdm import tqdm
 
 PATIENCE = 4.0  # seconds without news until a server counts as out of reach
 LEAST = 8 * 1024  # bytes in that time that are news
+MOST = 2**26  # bytes; whoever sends more does not send a small file
 
 
 def fetch(address: str, sha256: str) -> bytes:
     """A file from a server, with a progress bar.
 
     A slow line may take its time. Whoever sends nothing, or next to nothing, for PATIENCE is left;
-    that includes a name that nobody resolves.
+    that includes a name that nobody resolves. So is whoever sends more than MOST.
 
     Args:
         address: of the file.
@@ -55,7 +56,7 @@ def fetch(address: str, sha256: str) -> bytes:
         finally:
             inbox.close()  # a thread that was left stops at its next byte
     if error is not None:
-        raise ConnectionError(_reason(error, len(payload)))
+        raise ConnectionError(_one_line(_reason(error, len(payload))))
     if not is_intact(payload, sha256):
         raise ConnectionError(f"the {len(payload):,} bytes that came have another SHA-256")
     return payload
@@ -76,7 +77,7 @@ def check_reachable(addresses: Sequence[str], patience: float) -> None:
         except urllib.error.HTTPError:
             pass  # it is there; a folder need not have a page
         except (OSError, http.client.HTTPException) as error:
-            return answers.put(str(getattr(error, "reason", error)))
+            return answers.put(_one_line(str(getattr(error, "reason", error))))
         answers.put(None)
 
     # Threads, because looking up a name knows no time limit.
@@ -96,15 +97,18 @@ def check_reachable(addresses: Sequence[str], patience: float) -> None:
 
 def _wait(outcome: SimpleQueue[Exception | None], inbox: io.BytesIO) -> Exception | None:
     """What the download ends with; a TimeoutError if less than LEAST comes in PATIENCE."""
-    seen = 0
+    seen, deadline = 0, time.monotonic() + PATIENCE
     while True:
         try:
-            return outcome.get(timeout=PATIENCE)
+            return outcome.get(timeout=PATIENCE / 20)
         except Empty:
-            received = inbox.tell()
-            if received - seen < LEAST:
+            received, now = inbox.tell(), time.monotonic()
+            if received > MOST:
+                return None  # the checksum will tell
+            if received - seen >= LEAST:
+                seen, deadline = received, now + PATIENCE
+            elif now >= deadline:
                 return TimeoutError()
-            seen = received
 
 
 def _reason(error: BaseException, received: int) -> str:
@@ -118,3 +122,8 @@ def _reason(error: BaseException, received: int) -> str:
     while error.__context__ is not None:
         error = error.__context__
     return f"no data within {PATIENCE:.0f} s" if isinstance(error, TimeoutError) else str(error)
+
+
+def _one_line(text: str) -> str:
+    """What a server said may be a page."""
+    return " ".join(text.split())[:200]

@@ -144,6 +144,8 @@ def load_embeddings(name: str | Path) -> Embeddings:
 
     Source: Liang et al. (2022), Fig. 1, for the published embeddings.
     """
+    if not isinstance(name, str | Path):
+        raise ValueError(f"name: expected a name or a path, got {type(name).__name__}")
     if isinstance(name, Path) or name.endswith(".safetensors"):
         return _read(Path(name))
     if name in PUBLISHED:
@@ -153,7 +155,7 @@ def load_embeddings(name: str | Path) -> Embeddings:
     if name == RANDOM_MINI_CLIP:
         return _random_mini_clip()
     known = list(available_embeddings())
-    similar = difflib.get_close_matches(name, known, 1)
+    similar = difflib.get_close_matches(name.lower(), known, 1)
     hint = f"; did you mean {similar[0]!r}?" if similar else ""
     raise ValueError(f"name: expected one of {', '.join(known)}; got {name!r}{hint}")
 
@@ -242,14 +244,15 @@ def _fetch(name: str) -> bytes:
     try:
         payload = download.fetch(_address(name), PUBLISHED[name].sha256)
     except ConnectionError as error:
-        folder = os.environ.get("MODALITY_GAP_DATA")
+        folder = _data_folder()
         looked = f"{folder} (MODALITY_GAP_DATA) or " if folder else ""
         raise ConnectionError(
-            f"{name}: {path.name} is not in {looked}the cache {path.parent}, and did not come from "
-            f"{_address(name)} ({error}); either download it by hand into a folder and let the "
-            "environment variable MODALITY_GAP_DATA name that folder, or do without it: the "
-            'measurements stored with the book (modality_gap.results.published.table("sizes")) '
-            f"and embeddings such as {MINI_CLIP[3]!r} need no network"
+            f"{name}: there is no readable {path.name} in {looked}the cache {path.parent}, and it "
+            f"did not come from {_address(name)} ({error}); either download it by hand into a "
+            "folder and let the environment variable MODALITY_GAP_DATA name that folder, or do "
+            "without it: the measurements stored with the book "
+            '(modality_gap.results.published.table("sizes")) and embeddings such as '
+            f"{MINI_CLIP[3]!r} need no network"
         ) from None
     try:
         storage.write(path, payload)
@@ -265,10 +268,21 @@ def _at_hand(name: str) -> bool:
 
 def _place(name: str) -> Path | None:
     """Where the published file is on this machine, if anywhere."""
-    folder, places = os.environ.get("MODALITY_GAP_DATA"), [_cached(name)]
+    folder, places = _data_folder(), [_cached(name)]
     if folder:
-        places = [Path(folder) / FOLDER / _file(name), Path(folder) / _file(name), *places]
-    return next((path for path in places if path.is_file()), None)
+        places = [folder / FOLDER / _file(name), folder / _file(name), *places]
+    return next((path for path in places if _is_readable(path)), None)
+
+
+def _is_readable(path: Path) -> bool:
+    # Not Path.is_file, which raises in a folder that may not be entered.
+    return os.path.isfile(path) and os.access(path, os.R_OK)
+
+
+def _data_folder() -> Path | None:
+    """The folder that MODALITY_GAP_DATA names, in full."""
+    folder = os.environ.get("MODALITY_GAP_DATA")
+    return Path(os.path.expanduser(folder)).absolute() if folder else None
 
 
 def _cached(name: str) -> Path:

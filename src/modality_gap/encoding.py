@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,7 +19,7 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from . import download
+from . import download, storage
 from .embeddings import Embeddings, store
 from .results import versions
 from .sphere import normalize
@@ -27,6 +28,7 @@ from .torchvision_fix import import_torchvision
 Picture: TypeAlias = str | Path | Image.Image
 
 CHECKPOINTS = (".pt", ".pth", ".bin", ".safetensors")
+TEXTS = (".json", ".txt", ".model")  # tokenizers and configurations
 OWN_WEIGHTS = ("hf-hub:", "local-dir:")  # model names that say where the weights are
 SEED = 0  # of random weights
 
@@ -48,12 +50,12 @@ def encode_pairs(
     captions: Sequence[str],
     *,
     pretrained: str | Path | None = None,
-    out: Path | None = None,
+    out: str | Path | None = None,
     batch_size: int = 32,
 ) -> Embeddings:
     """Embed pairs of images and captions with an open_clip model, a batch at a time.
 
-    Images are read, resized and normalised as the model's own evaluation does. A model given by
+    Images are made RGB, resized and normalised as the model's own evaluation does. A model given by
     name runs on a GPU if there is one; a model given as an object, where it is.
 
     Args:
@@ -75,6 +77,7 @@ def encode_pairs(
         ValueError: an image that is missing or cannot be read, or a caption that is not text, with
             its row; images and captions differ in number; or no such model, tag or checkpoint.
         ConnectionError: weights have to be downloaded, and their server cannot be reached.
+        OSError: `out` cannot be written; known before anything is encoded.
     """
     _check_pairs(images, captions)
     out = None if out is None else Path(out)
@@ -82,6 +85,8 @@ def encode_pairs(
         raise ValueError(f"out: expected a path that ends in .safetensors, got {str(out)!r}")
     if batch_size < 1:
         raise ValueError(f"batch_size: expected at least 1, got {batch_size}")
+    if out is not None:
+        storage.check_writable(out)
     import_torchvision()
     if isinstance(model, str):
         encoder = _from_name(model, pretrained)
@@ -105,7 +110,8 @@ def encode_pairs(
 
 def _check_pairs(images: Sequence[Picture], captions: Sequence[str]) -> None:
     for name, value in {"images": images, "captions": captions}.items():
-        if isinstance(value, str | Path | Image.Image):
+        ordered = hasattr(value, "__len__") and hasattr(value, "__getitem__")
+        if isinstance(value, str | Path | Image.Image) or not ordered:
             raise ValueError(f"{name}: expected a list, got {type(value).__name__}")
     if len(images) != len(captions) or len(images) < 2:
         raise ValueError(
@@ -117,7 +123,7 @@ def _check_pairs(images: Sequence[Picture], captions: Sequence[str]) -> None:
             raise ValueError(
                 f"images: row {row}: expected a path or a PIL image, got {type(image).__name__}"
             )
-        if not isinstance(image, Image.Image) and not Path(image).is_file():
+        if not isinstance(image, Image.Image) and not os.path.isfile(image):
             raise ValueError(f"images: row {row}: there is no file {str(image)!r}")
         if not isinstance(caption, str) or not caption.strip():
             raise ValueError(f"captions: row {row}: expected a text, got {caption!r}")
@@ -128,13 +134,15 @@ def _encode(
 ) -> tuple[Tensor, Tensor]:
     """Unit embeddings of both, float64 on the CPU."""
     device = next(encoder.model.parameters()).device
+    # Iterated, because a pandas Series knows its rows by label, not by place.
+    pairs = enumerate(zip(images, captions, strict=True))
     x, y = [], []
     with _evaluating(encoder.model), torch.no_grad():
-        for start in tqdm(range(0, len(images), batch_size), desc="Encoding", leave=False):
-            rows = range(start, min(start + batch_size, len(images)))
-            pixels = torch.stack([encoder.preprocess(_open(images[row], row)) for row in rows])
-            tokens = encoder.tokenize([captions[row] for row in rows])
-            x.append(encoder.model.encode_image(pixels.to(device)).double().cpu())
+        for _ in tqdm(range(0, len(images), batch_size), desc="Encoding", leave=False):
+            batch = list(islice(pairs, batch_size))
+            pixels = [encoder.preprocess(_open(image, row)) for row, (image, _) in batch]
+            tokens = encoder.tokenize([caption for _, (_, caption) in batch])
+            x.append(encoder.model.encode_image(torch.stack(pixels).to(device)).double().cpu())
             y.append(encoder.model.encode_text(tokens.to(device)).double().cpu())
     return normalize(torch.cat(x)), normalize(torch.cat(y))
 
@@ -142,11 +150,19 @@ def _encode(
 def _open(image: Picture, row: int) -> Image.Image:
     try:
         if isinstance(image, Image.Image):
-            return image.convert("RGB")
+            return _to_rgb(image)
         with Image.open(image) as opened:
-            return opened.convert("RGB")
+            return _to_rgb(opened)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"images: row {row} cannot be read as an image: {error}") from error
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if 0 in image.size:
+        raise ValueError("it has no pixels")
+    if image.mode == "P":
+        image = image.convert("RGBA")  # else Pillow warns of palettes with transparency
+    return image.convert("RGB")
 
 
 @contextmanager
@@ -192,10 +208,9 @@ def _from_name(name: str, pretrained: str | Path | None) -> Encoder:
     if own and pretrained is not None:
         raise ValueError(f"pretrained: {name!r} says where its weights are; leave it out")
     if not own:
-        name = name.replace("/", "-")
-        _check_name(name)
+        name = _find_model(name)
     tag = None if own else _find_tag(name, pretrained)
-    _check_hub(name, _repositories(name, tag))
+    _check_hub(name, _needed(name, tag))
     try:
         with _quiet(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(SEED)
@@ -230,16 +245,19 @@ def _preprocess(model: nn.Module) -> Callable[[Image.Image], Tensor]:
     return image_transform_v2(PreprocessCfg(**settings), is_train=False)
 
 
-def _check_name(name: str) -> None:
+def _find_model(name: str) -> str:
+    """open_clip's name; it also takes "ViT-B/32" for "ViT-B-32"."""
     import open_clip
 
-    known = open_clip.list_models()
-    if name not in known:
-        similar = difflib.get_close_matches(name, known, 1)
-        hint = f"; did you mean {similar[0]!r}?" if similar else ""
+    found, known = name.replace("/", "-"), open_clip.list_models()
+    if found not in known:
+        lower = {each.lower(): each for each in known}
+        similar = difflib.get_close_matches(found.lower(), lower, 1)
+        hint = f"; did you mean {lower[similar[0]]!r}?" if similar else ""
         raise ValueError(
             f"model: open_clip has no model {name!r}{hint}; open_clip.list_models() names all"
         )
+    return found
 
 
 def _find_tag(name: str, pretrained: str | Path | None) -> str | None:
@@ -271,44 +289,51 @@ def _settings(name: str, tag: str | None) -> dict[str, Any]:
     return open_clip.get_pretrained_cfg(name, tag) if tag else {}
 
 
-def _repositories(name: str, tag: str | None) -> list[str]:
-    """What comes from the Hugging Face Hub: weights, tokenizers, configurations of text towers."""
+def _needed(name: str, tag: str | None) -> list[tuple[str, tuple[str, ...]]]:
+    """What comes from the Hugging Face Hub: repositories, and how the files in them end."""
     import open_clip
 
     if name.startswith("hf-hub:"):
-        return [name.removeprefix("hf-hub:").partition("@")[0]]
-    weights = _settings(name, tag).get("hf_hub", "")
+        return [(name.removeprefix("hf-hub:").partition("@")[0], CHECKPOINTS)]
+    weights = os.path.dirname(_settings(name, tag).get("hf_hub", ""))
     text = {} if name.startswith(OWN_WEIGHTS) else open_clip.get_model_config(name)["text_cfg"]
-    needed = [os.path.dirname(weights), text.get("hf_tokenizer_name"), text.get("hf_model_name")]
-    return list(dict.fromkeys(repository for repository in needed if repository))
+    tower = [text.get("hf_tokenizer_name"), text.get("hf_model_name")]
+    needed = [(weights, CHECKPOINTS), *((repository, TEXTS) for repository in tower)]
+    return [(repository, endings) for repository, endings in needed if repository]
 
 
-def _check_hub(name: str, repositories: list[str]) -> None:
+def _check_hub(name: str, needed: list[tuple[str, tuple[str, ...]]]) -> None:
     """Raise ConnectionError if the Hub is needed and out of reach; its client would retry long."""
     from huggingface_hub import constants
 
-    missing = [repository for repository in repositories if not _is_cached(repository)]
+    missing = [each for each in needed if not _is_cached(*each)]
     if not missing:
         return
     try:
         download.check_reachable([constants.ENDPOINT], download.PATIENCE)
     except ConnectionError as error:
+        repositories = " and ".join(dict.fromkeys(repository for repository, _ in missing))
+        only_weights = all(
+            endings == CHECKPOINTS for _, endings in missing
+        ) and not name.startswith(OWN_WEIGHTS)
+        model = "" if only_weights else "'ViT-B-32' with "
         raise ConnectionError(
-            f"{name} needs {' and '.join(missing)} from {constants.ENDPOINT}, which cannot be "
-            f"reached ({error}); either connect to the network, or take what is on this machine: a "
+            f"{name} needs {repositories} from {constants.ENDPOINT}, which cannot be reached "
+            f"({error}); either connect to the network, or take what is on this machine: {model}a "
             "checkpoint file as `pretrained`, or random weights"
         ) from None
 
 
-def _is_cached(repository: str) -> bool:
+def _is_cached(repository: str, endings: tuple[str, ...]) -> bool:
+    """Whether a file that ends so has come before."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        snapshot_download(repository, local_files_only=True)
+        folder = snapshot_download(repository, local_files_only=True)
     except (LocalEntryNotFoundError, HfHubHTTPError):
         return False
-    return True
+    return any(path.suffix in endings for path in Path(folder).rglob("*"))
 
 
 def _describe(own: bool, tag: str | None, pretrained: str | Path | None) -> str:
