@@ -454,6 +454,8 @@ def test_the_environment_says_where_the_cache_is(
     monkeypatch.setenv("MODALITY_GAP_CACHE", str(tmp_path / "here"))
     mad.load_mad(SMALL)
     assert cached(tmp_path / "here")
+    monkeypatch.setenv("MODALITY_GAP_CACHE", "~/here")
+    assert dataset.cache_folder() == Path.home() / "here"
     monkeypatch.delenv("MODALITY_GAP_CACHE")
     assert dataset.cache_folder().name == "modality-gap"
 

@@ -154,7 +154,7 @@ def load_mad(settings: MadSettings | None = None, cache: Path | None = None) -> 
 
 def cache_folder() -> Path:
     """Where data are kept: MODALITY_GAP_CACHE, or the user's cache folder."""
-    return Path(os.environ.get("MODALITY_GAP_CACHE") or pooch.os_cache("modality-gap"))
+    return Path(os.environ.get("MODALITY_GAP_CACHE") or pooch.os_cache("modality-gap")).expanduser()
 
 
 def split(labels: Tensor, seed: int) -> dict[str, Tensor]:
