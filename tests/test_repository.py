@@ -48,6 +48,18 @@ def test_page_is_a_text_notebook(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_code_that_is_read_fits_the_page(path: Path) -> None:
+    code = [cell for cell in jupytext.read(path).cells if cell.cell_type == "code"]
+    shown = [
+        cell
+        for cell in code
+        if not any(tag.startswith(("hide-", "remove-")) for tag in cell.metadata.get("tags", []))
+    ]
+    lines = [line for cell in shown for line in cell.source.splitlines()]
+    assert [line for line in lines if len(line) > 85] == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_figure_cells_carry_caption_name_and_alt_text(path: Path) -> None:
     for cell in jupytext.read(path).cells:
         options = cell.metadata.get("mystnb", {})
