@@ -81,7 +81,7 @@ def compare_training(measured: dict[tuple[str, str], Any]) -> str:
         return ""
     ours, theirs = (entry.extra_info["samples"] / entry.stats.min for entry in trained)
     return (
-        f"{{func}}`modality_gap.training.train` takes {ours:,.0f} samples per second on one "
+        f"{{func}}`modality_gap.lab.training.train` takes {ours:,.0f} samples per second on one "
         "thread. The same model in a plain loop, with open_clip's transform and a PyTorch "
         f"DataLoader, takes {theirs:,.0f}: {ours / theirs:.1f} times fewer.\n"
     )

@@ -15,9 +15,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from modality_gap import clip, mad
-from modality_gap.clip import open_clip
-from modality_gap.training import Config
+from modality_gap.lab import clip, mad
+from modality_gap.lab.clip import open_clip
+from modality_gap.lab.training import Config
 
 
 class Pairs(Dataset[tuple[Tensor, Tensor]]):

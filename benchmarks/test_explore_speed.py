@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from modality_gap import explore
+from modality_gap.book import explore
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from browser import chromium

@@ -14,8 +14,8 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from modality_gap import mad
-from modality_gap.training import Config, Run
+from modality_gap.lab import mad
+from modality_gap.lab.training import Config, Run
 
 STEPS = 30
 CONFIG = replace(Config(), steps=STEPS)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from modality_gap import mad
+from modality_gap.lab import mad
 
 
 def off_diagonal_mean(matrix: Tensor) -> Tensor:

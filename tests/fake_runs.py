@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from modality_gap import experiments
-from modality_gap.training import Config
+from modality_gap.experiments import sweeps
+from modality_gap.lab.training import Config
 
 DEADLINE = 60
 
@@ -61,7 +61,7 @@ def main(folder: Path, key: str, arguments: list[str]) -> int:
     # A process started in the background of a script ignores Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     function = partial(blocked, folder, key)
-    return experiments.main(arguments, function=function, prepare=lambda: None)
+    return sweeps.main(arguments, function=function, prepare=lambda: None)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def test_darken_replaces_only_the_named_colors() -> None:
 
 
 def test_dark_page_has_the_background_of_dark_figures() -> None:
-    from modality_gap import plots
+    from modality_gap.book import plots
 
     css = (ROOT / "book" / "_static" / "book.css").read_text()
     assert f"--pst-color-background: {plots.DARK[plots.PAPER]};" in css

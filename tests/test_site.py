@@ -27,7 +27,7 @@ from playwright.sync_api import Browser, Page, Route
 
 import modality_gap as mg
 from browser import book_pdf, browser_path, chromium
-from modality_gap.ledger import CLAIMS
+from modality_gap.book.ledger import CLAIMS
 
 ROOT = Path(__file__).parents[1]
 HTML = ROOT / "_build" / "html"

@@ -9,7 +9,7 @@ from torch import Tensor
 
 import modality_gap as mg
 from helpers import SEEDS, rotation, unit_rows
-from modality_gap import sphere
+from modality_gap import checks, sphere
 
 
 def plain_uniformity(x: Tensor, t: float) -> Tensor:
@@ -111,7 +111,7 @@ def test_cosines_agree_with_the_matrix(seed: int) -> None:
 
 
 def test_cosines_agree_with_the_matrix_across_blocks() -> None:
-    x, y = unit_rows(2 * sphere.ROWS + 5, 3), unit_rows(2 * sphere.ROWS + 5, 3, seed=1)
+    x, y = unit_rows(2 * checks.ROWS + 5, 3), unit_rows(2 * checks.ROWS + 5, 3, seed=1)
     assert mg.mean_cosine(x).item() == pytest.approx(plain_mean_cosine(x).item(), abs=1e-12)
     assert mg.paired_cosine(x, y).item() == pytest.approx((x * y).sum(1).mean().item(), abs=1e-12)
 
@@ -159,9 +159,9 @@ def test_bad_rows_are_named(row: list[float], message: str) -> None:
 
 
 def test_a_row_beyond_the_first_block_is_named_by_its_place() -> None:
-    x = unit_rows(sphere.ROWS + 10, 3)
-    x[sphere.ROWS + 4] *= 1.001
-    with pytest.raises(ValueError, match=rf"x: row {sphere.ROWS + 4} has length 1\.001"):
+    x = unit_rows(checks.ROWS + 10, 3)
+    x[checks.ROWS + 4] *= 1.001
+    with pytest.raises(ValueError, match=rf"x: row {checks.ROWS + 4} has length 1\.001"):
         mg.mean_cosine(x)
 
 

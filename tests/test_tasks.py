@@ -40,22 +40,22 @@ def test_mixed_pool_is_the_plain_definition() -> None:
     for k in (1, 10, 2 * n - 1):
         near = is_text[similarity.topk(k).indices]
         share = (near != is_text[:, None]).double().mean()
-        assert tasks.other_share(x, y, k) == pytest.approx(share.item())
+        assert tasks.cross_modal_neighbours(x, y, k) == pytest.approx(share.item())
     both = torch.cat([labels(n), labels(n)])
     relevant, cosines = (both == both[:, None]).numpy(), similarity.numpy()
     scores = [
         average_precision_score(np.delete(relevant[i], i), np.delete(cosines[i], i))
         for i in range(2 * n)
     ]
-    assert tasks.mixed_precision(x, y, labels(n)) == pytest.approx(np.mean(scores))
+    assert tasks.mixed_map(x, y, labels(n)) == pytest.approx(np.mean(scores))
     pool = torch.cat([x, y])
-    assert tasks.ranking_precision(pool, both) == pytest.approx(np.mean(scores))
+    assert tasks.mean_average_precision(pool, both) == pytest.approx(np.mean(scores))
 
 
 def test_mixed_pool_where_the_answer_is_known() -> None:
     x = unit_rows(20, 8)
     assert tasks.mixed_recall(x, x) == (1, 1)
-    assert tasks.other_share(x, x, 1) == 1
+    assert tasks.cross_modal_neighbours(x, x, 1) == 1
     one = torch.eye(8, dtype=torch.float64)[:1].expand(20, 8)
     assert tasks.mixed_recall(one, one) == pytest.approx((1 / 39, 1 / 39))
     # Opposite half spheres: nobody sees the other modality.
@@ -64,9 +64,9 @@ def test_mixed_pool_where_the_answer_is_known() -> None:
     y[:, 0] *= -1
     x, y = mg.normalize(x), mg.normalize(y)
     assert tasks.mixed_recall(x, y) == (0, 0)
-    assert tasks.other_share(x, y) == 0
+    assert tasks.cross_modal_neighbours(x, y) == 0
     assert mg.recall_at_k(x, x) == (1, 1)
-    assert tasks.mixed_precision(x, y, torch.zeros(20)) == 1
+    assert tasks.mixed_map(x, y, torch.zeros(20)) == 1
 
 
 def test_turned_and_swapped_pools_are_the_same() -> None:
@@ -74,9 +74,11 @@ def test_turned_and_swapped_pools_are_the_same() -> None:
     turn, group = rotation(6), labels(300)
     for a, b in ((x @ turn, y @ turn), (y, x)):
         assert sorted(tasks.mixed_recall(a, b)) == pytest.approx(sorted(tasks.mixed_recall(x, y)))
-        assert tasks.other_share(a, b) == pytest.approx(tasks.other_share(x, y))
-        again = tasks.mixed_precision(a, b, group)
-        assert again == pytest.approx(tasks.mixed_precision(x, y, group))
+        assert tasks.cross_modal_neighbours(a, b) == pytest.approx(
+            tasks.cross_modal_neighbours(x, y)
+        )
+        again = tasks.mixed_map(a, b, group)
+        assert again == pytest.approx(tasks.mixed_map(x, y, group))
 
 
 def test_clusters_find_what_is_apart() -> None:
@@ -110,7 +112,7 @@ def test_a_softmax_that_is_right_is_calibrated_and_its_temperature_is_found() ->
     generator = torch.Generator().manual_seed(0)
     logits = 2 * torch.rand(20_000, 5, generator=generator, dtype=torch.float64) - 1
     truth = torch.multinomial((logits / 0.3).softmax(1), 1, generator=generator)[:, 0]
-    assert tasks.refit_temperature(logits, truth) == pytest.approx(0.3, rel=0.03)
+    assert tasks.temperature_scaling(logits, truth) == pytest.approx(0.3, rel=0.03)
     errors = []
     for temperature in (0.3, 0.1, 1.0):
         confidence, answer = (logits / temperature).softmax(1).max(1)
@@ -134,7 +136,7 @@ def test_retrieval_calibration_is_the_plain_one() -> None:
 def test_noise_decides_how_many_answers_stay() -> None:
     x, _ = noisy_pairs(300)
     classes = unit_rows(4, 6, 7)
-    kept = [tasks.answers_kept(x, classes, noise) for noise in (0, 0.3, 1, 1000)]
+    kept = [tasks.noise_stability(x, classes, noise) for noise in (0, 0.3, 1, 1000)]
     assert kept[0] == 1
     assert kept == sorted(kept, reverse=True)
     assert kept[-1] == pytest.approx(1 / 4, abs=0.1)
@@ -147,14 +149,14 @@ def test_bad_arguments_are_named() -> None:
     x, y = noisy_pairs(20)
     for call, said in [
         (lambda: tasks.mixed_recall(x, y[:3]), "y: expected the shape of x"),
-        (lambda: tasks.other_share(x, y, 40), "k: expected 1 to 2 N - 1 = 39, got 40"),
-        (lambda: tasks.mixed_precision(x, y, labels(3)), r"labels: .* 20, got \(3,\)"),
-        (lambda: tasks.ranking_precision(2 * x, labels(20)), "rows: row 0 has length 2"),
+        (lambda: tasks.cross_modal_neighbours(x, y, 40), "k: expected 1 to 2 N - 1 = 39, got 40"),
+        (lambda: tasks.mixed_map(x, y, labels(3)), r"labels: .* 20, got \(3,\)"),
+        (lambda: tasks.mean_average_precision(2 * x, labels(20)), "rows: row 0 has length 2"),
         (lambda: tasks.clusters(x, y, 0), "count: expected 1 to 2 N = 40, got 0"),
         (lambda: tasks.retrieval_calibration(x, y, 0, 5), "temperature: expected"),
-        (lambda: tasks.retrieval_calibration(x, y, 1), "batch_size: expected 2 to N = 20, got 250"),
-        (lambda: tasks.refit_temperature(x, labels(3)), r"truth: .*\(20, 6\), got shape \(3,\)"),
-        (lambda: tasks.answers_kept(x, 2 * y), "classes: row 0 has length 2"),
+        (lambda: tasks.retrieval_calibration(x, y, 1, 250), "batch_size: expected 2 to N = 20"),
+        (lambda: tasks.temperature_scaling(x, labels(3)), r"truth: .*\(20, 6\), got shape \(3,\)"),
+        (lambda: tasks.noise_stability(x, 2 * y), "classes: row 0 has length 2"),
         (lambda: tasks.calibration_error(torch.ones(3), torch.ones(2)), "one number and one truth"),
         (lambda: tasks.calibration_error(torch.tensor([1.5]), torch.ones(1)), "from 0 to 1"),
         (

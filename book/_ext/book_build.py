@@ -167,7 +167,9 @@ class DarkFigures(SphinxTransform):
             path = Path(self.env.relfn2path(image["uri"])[1])
             if path.suffix != ".svg" or not path.is_file():
                 continue
-            from modality_gap.plots import DARK  # imports PyTorch: only where a figure needs it
+            from modality_gap.book.plots import (
+                DARK,  # imports PyTorch: only where a figure needs it
+            )
 
             dark_path = drawn / f"{path.stem}.dark.svg"
             svg = round_paths(darken(path.read_text("utf-8"), DARK))

@@ -112,7 +112,7 @@ class Row:
 
 def records(env: BuildEnvironment) -> Iterator[tuple[str, str, dict[str, list[float]]]]:
     """(page, id, entry) of all that the executed chapters have recorded."""
-    from modality_gap.ledger import KEY
+    from modality_gap.book.ledger import KEY
 
     folder = Path(env.mystnb_config.output_folder)
     for page, data in sorted(NbMetadataCollector.get_doc_data(env).items()):
@@ -125,7 +125,7 @@ def records(env: BuildEnvironment) -> Iterator[tuple[str, str, dict[str, list[fl
 
 def make_rows(env: BuildEnvironment) -> tuple[list[Row], list[str]]:
     """The ledger, in its own order, and what is wrong with it."""
-    from modality_gap.ledger import BY_ID, CLAIMS, verdict
+    from modality_gap.book.ledger import BY_ID, CLAIMS, verdict
 
     found, problems = {}, []
     for page, name, entry in records(env):
@@ -200,8 +200,8 @@ def fill_page(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 def summary_table(rows: list[Row]) -> nodes.table:
     """Verdicts counted, a line for each paper and one for all."""
-    from modality_gap.claims import PAPERS
-    from modality_gap.ledger import VERDICTS
+    from modality_gap.book.claims import PAPERS
+    from modality_gap.book.ledger import VERDICTS
 
     def line(name: str, some: list[Row]) -> nodes.row:
         counts = [sum(row.verdict == verdict for row in some) for verdict in VERDICTS]
@@ -259,7 +259,7 @@ def ours(row: Row) -> list[str]:
 
 def describe(values: list[float], band: tuple[float, float] | None, each: bool, over: str) -> str:
     """Mean and standard deviation, or the range if every value counts."""
-    from modality_gap.ledger import mean, standard_deviation
+    from modality_gap.book.ledger import mean, standard_deviation
 
     spread = standard_deviation(values)
     digits = decimals(values, band)
@@ -298,7 +298,7 @@ def interval(ends: tuple[float, float]) -> str:
 
 def decimals(values: list[float], band: tuple[float, float] | None) -> int:
     """Enough to compare with the band, and to see the spread; none if all numbers are whole."""
-    from modality_gap.ledger import standard_deviation
+    from modality_gap.book.ledger import standard_deviation
 
     ends = [end for end in band or () if math.isfinite(end) and abs(end) > 1e-9]
     if all(float(value).is_integer() for value in [*values, *ends]):
@@ -373,7 +373,7 @@ COLUMNS = [
 
 def as_fields(row: Row) -> dict[str, object]:
     """The columns of the CSV file; numbers with all their digits."""
-    from modality_gap.ledger import mean, standard_deviation
+    from modality_gap.book.ledger import mean, standard_deviation
 
     claim = row.claim
     band, direction = claim.band or ("", ""), claim.direction or ("", "")

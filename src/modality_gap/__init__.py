@@ -1,16 +1,23 @@
-"""Mind the Modality Gap: the helper package of the book."""
+"""Mind the Modality Gap: the helper package of the book.
 
-from . import mad, plots
-from .cone import (
-    encode,
-    layerwise_cosine,
-    random_clip,
-    random_mlp,
-    relu_cosine_recursion,
-)
+The metrics and the embeddings are here. The book's small world is in `lab`, what takes hours in
+`experiments`, its stored tables in `results`, and what the pages are furnished with in `book`.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from .bias import moad, similarity_difference
+from .cone import layerwise_cosine, random_mlp, relu_cosine_recursion
 from .contrastive import info_nce, info_nce_terms, softmax_entropy
-from .embeddings import Embeddings, available_embeddings, load_embeddings
-from .encoding import encode_pairs
+from .embeddings import (
+    Embeddings,
+    available_embeddings,
+    encode,
+    encode_pairs,
+    load_embeddings,
+    random_clip,
+)
 from .gap import (
     gap_share,
     gap_vector,
@@ -23,8 +30,12 @@ from .gap import (
     rmg,
     shift,
 )
-from .information import caption_information, moad, similarity_difference
 from .sphere import alignment, mean_cosine, normalize, paired_cosine, uniformity
+
+if TYPE_CHECKING:
+    from .book import plots
+    from .lab import mad
+    from .lab.mad import caption_information
 
 __version__ = "0.1.0"
 
@@ -62,3 +73,17 @@ __all__ = [
     "softmax_entropy",
     "uniformity",
 ]
+
+# What the book adds to the metrics is imported when it is asked for: it needs matplotlib, pandas
+# and scikit-image, which take seconds.
+_LATER = {"caption_information": "lab.mad", "mad": "lab", "plots": "book"}
+
+
+def __getattr__(name: str) -> object:
+    """`mad`, `plots` and `caption_information`, imported on first use."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = importlib.import_module(f".{_LATER[name]}", __name__)
+    if not hasattr(home, name):  # a module that its package has not imported yet
+        importlib.import_module(f"{home.__name__}.{name}")
+    return getattr(home, name)

@@ -13,8 +13,9 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from .checks import check_pairs, check_unit
 from .gap import gap_share, gap_vector
-from .sphere import check_pairs, check_unit, normalize
+from .sphere import normalize
 
 Pair: TypeAlias = tuple[Tensor, Tensor]
 Method: TypeAlias = Callable[[Tensor, Tensor, Pair | None], Pair]

@@ -1,18 +1,16 @@
-"""The cone effect: random networks layer by layer, their infinite-width theory, random encoders."""
+"""The cone effect: random networks layer by layer, and their infinite-width theory."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from .sphere import mean_cosine, normalize
-from .torchvision_fix import import_torchvision
 
 Activation = Literal["linear", "tanh", "sigmoid", "relu", "leaky_relu", "gelu"]
 
@@ -170,48 +168,3 @@ def relu_cosine_recursion(depth: int, width: int = 512, *, cosine: float = 0.0) 
         c = width * variance * angle_part / (2 * math.pi)
         cosines.append(c / q)
     return torch.tensor(cosines, dtype=torch.float64)
-
-
-def random_clip(name: str = "ViT-B-32", seed: int = 0) -> nn.Module:
-    """An open_clip model at its random initialisation, in evaluation mode.
-
-    Args:
-        name: an open_clip model name, such as "ViT-B-32", "RN50" or "ViT-S-32-alt".
-        seed: of the weights; the global generator is left alone.
-
-    Returns:
-        The model, with `encode_image` and `encode_text`, without gradients.
-
-    Raises:
-        ValueError: open_clip has no configuration of that name.
-    """
-    import_torchvision()
-    import open_clip
-
-    config = open_clip.get_model_config(name)
-    if config is None:
-        raise ValueError(
-            f"name: open_clip has no model {name!r}; see open_clip.list_models() for all names"
-        )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return open_clip.CLIP(**config).eval().requires_grad_(False)
-
-
-def encode(encoder: Callable[[Tensor], Tensor], inputs: Tensor, batch_size: int = 32) -> Tensor:
-    """Unit embeddings of many inputs, a batch at a time, with a progress bar.
-
-    Args:
-        encoder: maps a batch of inputs to a batch of vectors, such as `model.encode_image`.
-        inputs: what the encoder reads, stacked along the first axis: N of them.
-        batch_size: how many inputs go through the encoder at once.
-
-    Returns:
-        Shape (N, D), unit rows.
-
-    Raises:
-        ValueError: an embedding is zero or not finite.
-    """
-    batches = inputs.split(batch_size)
-    with torch.no_grad():
-        return normalize(torch.cat([encoder(batch) for batch in tqdm(batches, leave=False)]))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from .sphere import check_pairs, check_positive, enumerate_blocks
+from .checks import check_pairs, check_positive, enumerate_blocks
 
 Direction = Literal["both", "image_to_text", "text_to_image"]
 # Largest number of logits held at once: 64 MiB in float32. Blocks below 32 MiB come from the heap,

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import torch
-from scipy.optimize import minimize_scalar
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_score
 from torch import Tensor
 
+from .checks import check_pairs, check_positive, enumerate_blocks
 from .contrastive import info_nce, info_nce_terms
-from .sphere import (
-    check_pairs,
-    check_positive,
-    enumerate_blocks,
-    mean_cosine_unchecked,
-    normalize,
-    paired_cosine_unchecked,
-    row_sums,
-)
+from .sphere import mean_cosine_unchecked, normalize, paired_cosine_unchecked, row_sums
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Largest number of similarities held at once in retrieval: 16 MiB in float32.
 SIMILARITIES = 2**22
@@ -154,6 +147,9 @@ def modality_separability(x: Tensor, y: Tensor, folds: int = 5, seed: int = 0) -
         ValueError: shapes differ, fewer than two rows, a row is not of unit length, or folds is
             out of range.
     """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
+
     check_pairs(x, y)
     if not 2 <= folds <= len(x):
         raise ValueError(f"folds: expected a whole number from 2 to N = {len(x)}, got {folds}")
@@ -241,6 +237,8 @@ def loss_landscape(
 
     Source: Liang et al. (2022), Fig. 3b-d.
     """
+    import pandas as pd
+
     delta = gap_vector(x, y)
     size = len(x) if batch_size is None else batch_size
     if not 2 <= size <= len(x):
@@ -299,6 +297,9 @@ def loss_minimum(
     Raises:
         ValueError: as `loss_landscape`, or fewer than two alphas.
     """
+    import pandas as pd
+    from scipy.optimize import minimize_scalar
+
     grid = np.unique(np.fromiter(alphas, float))
     if len(grid) < 2:
         raise ValueError(f"alphas: expected at least two different values, got {len(grid)}")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import importlib.metadata
 import json
 import os
+import platform
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -84,3 +87,20 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def _checksum(tensors: dict[str, Tensor], about: dict[str, Any]) -> str:
     payload = safetensors.torch.save(tensors, {"about": json.dumps(about)})
     return hashlib.sha256(payload).hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where data are kept: MODALITY_GAP_CACHE, or the user's cache folder."""
+    import pooch  # takes a quarter of a second
+
+    return Path(os.environ.get("MODALITY_GAP_CACHE") or pooch.os_cache("modality-gap")).expanduser()
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that decide a number, by name."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "open_clip": importlib.metadata.version("open_clip_torch"),
+        "modality_gap": importlib.metadata.version("modality-gap"),
+    }

@@ -8,15 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from sklearn.cluster import KMeans
-from sklearn.metrics import adjusted_mutual_info_score, label_ranking_average_precision_score
 from torch import Tensor
 
+from .checks import check_pairs, check_positive, check_unit
 from .closing import Pair
 from .gap import l2m, recall_at_k, rmg
-from .measures import BATCH
-from .sphere import check_pairs, check_positive, check_unit
 
 QUERIES = 500  # rows of the mixed pool that are compared with all of it at once
 NEIGHBOURS = 10
@@ -49,7 +45,7 @@ def mixed_recall(x: Tensor, y: Tensor) -> tuple[float, float]:
     return float(image.mean()), float(text.mean())
 
 
-def other_share(x: Tensor, y: Tensor, k: int = NEIGHBOURS) -> float:
+def cross_modal_neighbours(x: Tensor, y: Tensor, k: int = NEIGHBOURS) -> float:
     """Share of the other modality among the k nearest of all other images and texts.
 
     About 1/2 where modality does not matter, 0 where the clouds are apart.
@@ -72,7 +68,7 @@ def other_share(x: Tensor, y: Tensor, k: int = NEIGHBOURS) -> float:
     return float(torch.cat(others).double().mean())
 
 
-def mixed_precision(x: Tensor, y: Tensor, labels: Tensor) -> float:
+def mixed_map(x: Tensor, y: Tensor, labels: Tensor) -> float:
     """Mean average precision of ranking all other images and texts by similarity.
 
     What has the query's label is relevant, whatever its modality.
@@ -86,10 +82,10 @@ def mixed_precision(x: Tensor, y: Tensor, labels: Tensor) -> float:
     """
     check_pairs(x, y)
     _check_labels(x, labels)
-    return ranking_precision(torch.cat([x, y]), torch.cat([labels, labels]))
+    return mean_average_precision(torch.cat([x, y]), torch.cat([labels, labels]))
 
 
-def ranking_precision(rows: Tensor, labels: Tensor) -> float:
+def mean_average_precision(rows: Tensor, labels: Tensor) -> float:
     """Mean average precision of ranking all other rows by similarity; a like label is relevant.
 
     Args:
@@ -99,6 +95,8 @@ def ranking_precision(rows: Tensor, labels: Tensor) -> float:
     Raises:
         ValueError: fewer than two rows, a row is not of unit length, or not one label for each.
     """
+    from sklearn.metrics import label_ranking_average_precision_score
+
     check_unit(rows, "rows")
     _check_labels(rows, labels)
     total = 0.0
@@ -126,6 +124,8 @@ def clusters(x: Tensor, y: Tensor, count: int, seed: int = 0) -> NDArray[np.int6
         ValueError: shapes differ, fewer than two rows, a row is not of unit length, or count is
             out of range.
     """
+    from sklearn.cluster import KMeans
+
     check_pairs(x, y)
     if not 1 <= count <= 2 * len(x):
         raise ValueError(f"count: expected 1 to 2 N = {2 * len(x)}, got {count}")
@@ -179,9 +179,7 @@ def answers(logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
     return confidence.flatten(), (answer == truth).flatten()
 
 
-def retrieval_calibration(
-    x: Tensor, y: Tensor, temperature: float, batch_size: int = BATCH
-) -> float:
+def retrieval_calibration(x: Tensor, y: Tensor, temperature: float, batch_size: int) -> float:
     """`calibration_error` of the softmax that finds partners, both directions, batch by batch.
 
     Args:
@@ -198,7 +196,7 @@ def retrieval_calibration(
     return calibration_error(*answers(logits / temperature, _diagonal(logits)))
 
 
-def refit_temperature(logits: Tensor, truth: Tensor) -> float:
+def temperature_scaling(logits: Tensor, truth: Tensor) -> float:
     """The temperature in [0.001, 10] at which the cross-entropy of the softmax is least.
 
     Args:
@@ -210,6 +208,8 @@ def refit_temperature(logits: Tensor, truth: Tensor) -> float:
 
     Source: temperature scaling, Guo et al. (2017), section 4.2.
     """
+    from scipy.optimize import minimize_scalar
+
     if logits.ndim < 2 or truth.shape != logits.shape[:-1]:
         raise ValueError(
             f"truth: expected one answer for each row of logits of shape {tuple(logits.shape)}, "
@@ -225,7 +225,7 @@ def refit_temperature(logits: Tensor, truth: Tensor) -> float:
     return math.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x)
 
 
-def answers_kept(x: Tensor, classes: Tensor, noise: float = NOISE, seed: int = 0) -> float:
+def noise_stability(x: Tensor, classes: Tensor, noise: float = NOISE, seed: int = 0) -> float:
     """Share of nearest classes that stay when Gaussian noise is added to the rows.
 
     Args:
@@ -254,28 +254,30 @@ def judge_pairs(x: Tensor, y: Tensor, count: int, labels: Tensor | None = None) 
         count: of clusters.
         labels: of the pairs, shape (N,); ranking and clusters are held against them, too.
     """
+    from sklearn.metrics import adjusted_mutual_info_score
+
     recalls, mixed = recall_at_k(x, y), mixed_recall(x, y)
     found = clusters(x, y, count)
     judged = {
         "l2m": float(l2m(x, y)),
         "rmg": float(rmg(x, y)),
-        "recall_image_to_text": recalls[0],
-        "recall_text_to_image": recalls[1],
+        "recall_1_image_to_text": recalls[0],
+        "recall_1_text_to_image": recalls[1],
         "mixed_recall_image": mixed[0],
         "mixed_recall_text": mixed[1],
-        "other_share": other_share(x, y),
+        "cross_modal_neighbours": cross_modal_neighbours(x, y),
         "pairs_together": float(np.mean(found[0] == found[1])),
     }
     if labels is not None:
         truth = torch.cat([labels, labels]).numpy()
-        judged["mixed_precision"] = mixed_precision(x, y, labels)
-        judged["image_precision"] = ranking_precision(x, labels)
+        judged["mixed_map"] = mixed_map(x, y, labels)
+        judged["image_map"] = mean_average_precision(x, labels)
         judged["cluster_information"] = float(adjusted_mutual_info_score(truth, found.ravel()))
     return judged
 
 
 def judge_calibration(
-    x: Tensor, y: Tensor, temperature: float, refit: Pair, batch_size: int = BATCH
+    x: Tensor, y: Tensor, temperature: float, refit: Pair, batch_size: int
 ) -> dict[str, float]:
     """Calibration of retrieval at a temperature, and at one refitted on other pairs.
 
@@ -286,7 +288,7 @@ def judge_calibration(
         batch_size: pairs among which a partner is found.
     """
     logits = _retrieval_logits(*refit, batch_size)
-    fitted = refit_temperature(logits, _diagonal(logits))
+    fitted = temperature_scaling(logits, _diagonal(logits))
     return {
         "retrieval_error": retrieval_calibration(x, y, temperature, batch_size),
         "retrieval_error_refitted": retrieval_calibration(x, y, fitted, batch_size),

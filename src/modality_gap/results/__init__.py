@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import importlib.metadata
 import io
-import platform
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-import torch
+from torch import Tensor
 
 from .. import storage
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FOLDER = Path(__file__).parent
-FORMAT = "1"
+FORMAT = "2"
 
 
 def read(name: str, folder: Path | None = None) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -39,6 +40,8 @@ def read(name: str, folder: Path | None = None) -> tuple[pd.DataFrame, dict[str,
         ValueError: there is no table of that name, and the message lists those there are; it is of
             another format version; or its rows do not fit its checksum.
     """
+    import pandas as pd  # takes half a second
+
     folder = FOLDER if folder is None else folder
     path = folder / f"{name}.csv"
     if not path.is_file():
@@ -47,10 +50,27 @@ def read(name: str, folder: Path | None = None) -> tuple[pd.DataFrame, dict[str,
     header, body = _parse(path)
     _check(path, header, body)
     # A key of hexadecimal digits may look like a number.
-    table = pd.read_csv(io.StringIO(body), dtype={"run": str, "among": str})
-    if "among" in table:
-        table["among"] = table["among"].fillna("")
+    table = pd.read_csv(io.StringIO(body), dtype={"run": str, "drawn_from": str})
+    if "drawn_from" in table:
+        table["drawn_from"] = table["drawn_from"].fillna("")
     return table, header
+
+
+def read_tensors(name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Stored tensors by name, and what is known of them: models such as "mini_clip_k3".
+
+    Raises:
+        ValueError: the file is damaged, or of another format version.
+    """
+    path = FOLDER / f"{name}.safetensors"
+    tensors, about = storage.load(path)
+    _check_format(path, about.pop("format", "1"), about["command"])
+    return tensors, about
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
+    """Store tensors that `read_tensors` reads; name a "command" that makes them anew."""
+    storage.save(path, tensors, {"format": FORMAT, **about})
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -93,16 +113,6 @@ def as_text(value: object) -> str:
     return str(value)
 
 
-def versions() -> dict[str, str]:
-    """Of Python and of the packages that decide a number, by name."""
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "open_clip": importlib.metadata.version("open_clip_torch"),
-        "modality_gap": importlib.metadata.version("modality-gap"),
-    }
-
-
 def _parse(path: Path) -> tuple[dict[str, str], str]:
     """Header and rows of a file, unchecked."""
     # What is not text will fail the checksum.
@@ -117,17 +127,24 @@ def _check(path: Path, header: dict[str, str], body: str) -> None:
     command = header.get("command", f"python -m modality_gap.experiments --only {path.stem}")
     if path.parent != FOLDER:
         command += f" --out {path.parent}"
-    remake = f"to make it anew, move it away and run: {command}"
-    version = header.get("format", "unknown")
-    if version != FORMAT:
-        raise ValueError(
-            f"{path}: format version {version}; this package reads version {FORMAT}; {remake}"
-        )
+    _check_format(path, header.get("format", "unknown"), command)
     if header.get("sha256") != _checksum(body):
         raise ValueError(
             f"{path}: the rows do not fit their checksum: the file is damaged or a number was "
-            f"changed by hand; {remake}"
+            f"changed by hand; {_remake(command)}"
         )
+
+
+def _check_format(path: Path, version: str, command: str) -> None:
+    if version != FORMAT:
+        raise ValueError(
+            f"{path}: format version {version}; this package reads version {FORMAT}, whose columns "
+            f"have other names; {_remake(command)}"
+        )
+
+
+def _remake(command: str) -> str:
+    return f"to make it anew, move it away and run: {command}"
 
 
 def _checksum(body: str) -> str:

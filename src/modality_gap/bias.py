@@ -1,0 +1,93 @@
+"""What embeddings keep of the factors behind an image: object bias."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .checks import check_unit, enumerate_blocks
+from .sphere import row_sums
+
+
+def similarity_difference(x: Tensor, labels: Tensor) -> Tensor:
+    """How much closer embeddings are that share a label.
+
+    Mean cosine over all pairs i != j of equal labels, minus that over all pairs of different
+    labels. With the sum s_c of the rows of class c, the pairs within it have the summed cosine
+    ||s_c||^2 - n_c, so no pair is ever formed: O(N D).
+
+    Args:
+        x: unit rows, shape (N, D).
+        labels: integers, shape (N,), with at least two classes and one class of two rows.
+
+    Returns:
+        Scalar in [-2, 2]. Differentiable in x.
+
+    Raises:
+        ValueError: a row is not of unit length, the labels are no integers or not as many as rows,
+            or there is no pair of equal or no pair of different labels.
+
+    Source: Schrodi et al. (2025), the parts of MOAD.
+    """
+    check_unit(x, "x")
+    _check_labels(labels, x.shape[:1], "labels")
+    return _difference(x, row_sums(x), labels, "labels").to(x.dtype)
+
+
+def moad(x: Tensor, object_labels: Tensor, attribute_labels: Tensor) -> Tensor:
+    """Modality object attribute difference: how much more embeddings say of object than attributes.
+
+    `similarity_difference` of the object, minus its mean over the attributes. 0: no bias;
+    positive: a bias towards the object.
+
+    Args:
+        x: unit rows of one modality, shape (N, D).
+        object_labels: integers, shape (N,).
+        attribute_labels: integers, shape (N, A), a column for each attribute.
+
+    Returns:
+        Scalar. Differentiable in x.
+
+    Raises:
+        ValueError: as `similarity_difference`, or attribute_labels is not of shape (N, A), A >= 1.
+
+    Source: Schrodi et al. (2025), MOAD. All pairs i != j count.
+    """
+    check_unit(x, "x")
+    _check_labels(object_labels, x.shape[:1], "object_labels")
+    if not isinstance(attribute_labels, Tensor) or attribute_labels.ndim != 2:
+        raise ValueError("attribute_labels: expected a torch.Tensor of shape (N, A)")
+    count = max(1, attribute_labels.shape[1])
+    _check_labels(attribute_labels, (len(x), count), "attribute_labels")
+    sums = row_sums(x)
+    attributes = [
+        _difference(x, sums, labels, f"attribute_labels, column {column}")
+        for column, labels in enumerate(attribute_labels.T)
+    ]
+    bias = _difference(x, sums, object_labels, "object_labels") - torch.stack(attributes).mean()
+    return bias.to(x.dtype)
+
+
+def _difference(x: Tensor, sums: tuple[Tensor, Tensor], labels: Tensor, name: str) -> Tensor:
+    """`similarity_difference` in float64; `sums` are the `row_sums` of x."""
+    total, squares = sums
+    classes, place, counts = labels.unique(return_inverse=True, return_counts=True)
+    same_pairs = (counts * (counts - 1)).sum()
+    different_pairs = len(x) * (len(x) - 1) - same_pairs
+    if same_pairs == 0 or different_pairs == 0:
+        raise ValueError(f"{name}: expected at least two classes, and two rows in one of them")
+    class_sums = x.new_zeros(len(classes), x.shape[1], dtype=torch.float64)
+    for start, rows in enumerate_blocks(x):
+        class_sums.index_add_(0, place[start : start + len(rows)], rows.double())
+    same = class_sums.square().sum() - squares
+    different = total @ total - squares - same
+    return same / same_pairs - different / different_pairs
+
+
+def _check_labels(labels: Tensor, shape: tuple[int, ...], name: str) -> None:
+    if not isinstance(labels, Tensor):
+        raise ValueError(f"{name}: expected a torch.Tensor, got {type(labels).__name__}")
+    if labels.is_floating_point() or labels.is_complex():
+        raise ValueError(f"{name}: expected integers, got {labels.dtype}")
+    if labels.shape != shape:
+        raise ValueError(f"{name}: expected shape {tuple(shape)}, got {tuple(labels.shape)}")

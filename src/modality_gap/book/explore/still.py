@@ -1,0 +1,122 @@
+"""The still picture of `MovingGap`, for paper and for browsers that run no scripts."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from PIL import Image
+
+from ...contrastive import info_nce, info_nce_terms
+from .. import plots
+
+if TYPE_CHECKING:
+    from .moving_gap import MovingGap
+
+NUMERATOR, DENOMINATOR = plots.PALETTE[2], plots.PALETTE[3]
+DPI = 180
+SYMBOLS = {"alpha": "α", "theta": "θ"}
+
+
+def draw(widget: MovingGap) -> bytes:
+    """The four panels as a PNG file."""
+    with mpl.rc_context(
+        {
+            "font.size": 9,
+            "axes.grid": False,
+            "axes.spines.right": False,
+            "axes.spines.top": False,
+            "axes.titlelocation": "left",
+            "axes.titlesize": 9,
+            "axes.titleweight": "bold",
+        }
+    ):
+        figure = Figure(figsize=(7.2, 5), layout="constrained")
+        panels = figure.subplots(2, 2, height_ratios=(3, 2))
+        draw_clouds(panels[0, 0], widget)
+        draw_loss(panels[0, 1], widget)
+        draw_terms(panels[1, 0], widget)
+        draw_row(panels[1, 1], widget)
+        file = io.BytesIO()
+        figure.savefig(file, dpi=DPI)
+    # A palette of 64 colours makes the file three times as small.
+    small = io.BytesIO()
+    Image.open(file).convert("RGB").quantize(64).save(small, "PNG", optimize=True)
+    return small.getvalue()
+
+
+def describe(widget: MovingGap) -> str:
+    """The picture in words."""
+    position = getattr(widget, widget.move)
+    return (
+        f"Four panels for {widget.data} at {SYMBOLS[widget.move]} = {position:.2f} and temperature "
+        f"{widget.temperature:.3g}: the images and their texts as two clouds with the pairs "
+        f"joined; the loss along {SYMBOLS[widget.move]}, here {widget.loss:.3f}; the change of the "
+        f"loss's numerator and denominator; the softmax of image {widget.image} over the texts."
+    )
+
+
+def draw_clouds(axis: Axes, widget: MovingGap) -> None:
+    """The moved pairs in their plane."""
+    x, y = (side @ widget.plane() for side in widget.moved())
+    axis.plot(*torch.stack([x, y]).permute(2, 0, 1), color=plots.FAINT, linewidth=0.7, zorder=1)
+    for points, color, marker, name in (
+        (x, plots.IMAGE, plots.IMAGE_MARKER, "image"),
+        (y, plots.TEXT, plots.TEXT_MARKER, "its text"),
+    ):
+        axis.scatter(points[:, 0], points[:, 1], s=9, c=color, marker=marker, label=name)
+    axis.set(title="The two clouds", xticks=[], yticks=[], aspect="equal")
+    axis.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, -0.16), ncols=2)
+    axis.axis("off")
+
+
+def draw_loss(axis: Axes, widget: MovingGap) -> None:
+    """The loss along the whole range, and where it stands."""
+    low, high = widget.range
+    moves = np.linspace(low, high, 61)
+    losses = [float(info_nce(*widget.moved(move), widget.temperature)) for move in moves]
+    axis.plot(moves, losses, color=plots.INK)
+    axis.plot(getattr(widget, widget.move), widget.loss, "o", color=plots.INK, markersize=7)
+    axis.grid(color=plots.FAINT, linewidth=0.6)
+    axis.xaxis.set_major_locator(MaxNLocator(4))
+    label = f"{SYMBOLS[widget.move]} (τ = {widget.temperature:.3g})"
+    axis.set(title=f"InfoNCE: {widget.loss:.3f}", xlabel=label)
+
+
+def draw_terms(axis: Axes, widget: MovingGap) -> None:
+    """The change of the two terms, end to end, as two bars; from 0 to the middle if not moved."""
+    move = getattr(widget, widget.move) or widget.range[1] / 2
+    start, now = (
+        [float(term) for term in info_nce_terms(*widget.moved(by), widget.temperature)]
+        for by in (0.0, move)
+    )
+    fall, rise = now[0] - start[0], now[1] - start[1]
+    axis.barh([1, 0], [fall, rise], left=[0, fall], color=[NUMERATOR, DENOMINATOR], height=0.6)
+    axis.axvline(0, color=plots.INK, linewidth=1)
+    axis.use_sticky_edges = False
+    axis.margins(x=0.06)
+    axis.set_yticks([1, 0], [f"numerator\n{signed(fall)}", f"denominator\n{signed(rise)}"])
+    symbol = SYMBOLS[widget.move]
+    axis.set(title=f"Its two terms, from {symbol} = 0 to {move:g}", xlabel="change (nats)")
+
+
+def signed(value: float) -> str:
+    """With its sign, a minus as wide as a plus."""
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def draw_row(axis: Axes, widget: MovingGap) -> None:
+    """The softmax of one image over all texts."""
+    x, y = widget.moved()
+    p = torch.softmax(x[widget.image] @ y.T / widget.temperature, dim=0).numpy()
+    bars = axis.bar(range(len(p)), p, color=plots.TEXT, alpha=0.5)
+    bars[widget.image].set_alpha(1)
+    axis.axhline(1 / len(p), color=plots.INK, linewidth=1, linestyle="--")
+    own = f"{p[widget.image]:.0%}".replace("%", " %")
+    axis.set(title=f"Softmax of image {widget.image}: its own text {own}", xlabel="text")

@@ -1,0 +1,357 @@
+"""Your own pairs, embedded by any open_clip model."""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pooch
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from .. import storage
+from ..sphere import normalize
+from ..torchvision_fix import import_torchvision
+from . import download
+from .named import Embeddings, store
+
+Picture: TypeAlias = str | Path | Image.Image
+
+CHECKPOINTS = (".pt", ".pth", ".bin", ".safetensors")
+TEXTS = (".json", ".txt", ".model")  # tokenizers and configurations
+OWN_WEIGHTS = ("hf-hub:", "local-dir:")  # model names that say where the weights are
+SEED = 0  # of random weights
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """An open_clip model, with what turns a picture and captions into what it reads."""
+
+    model: Any
+    preprocess: Callable[[Image.Image], Tensor]
+    tokenize: Callable[[list[str]], Tensor]
+    name: str
+    weights: str
+
+
+def encode_pairs(
+    model: str | nn.Module,
+    images: Sequence[Picture],
+    captions: Sequence[str],
+    *,
+    pretrained: str | Path | None = None,
+    out: str | Path | None = None,
+    batch_size: int = 32,
+) -> Embeddings:
+    """Embed pairs of images and captions with an open_clip model, a batch at a time.
+
+    Images are made RGB, resized and normalised as the model's own evaluation does. A model given by
+    name runs on a GPU if there is one; a model given as an object, where it is.
+
+    Args:
+        model: the name of an open_clip model, such as "ViT-B-32" or "hf-hub:OWNER/MODEL"; or an
+            open_clip model, such as `random_clip("ViT-B-32")`, with weights in float32.
+        images: paths or PIL images, N >= 2 of them.
+        captions: row i is that of image i.
+        pretrained: weights of a model given by name: one of open_clip's tags, such as "openai",
+            or a checkpoint file (.pt, .safetensors); None: random weights of seed 0, or those
+            that "hf-hub:" or "local-dir:" names.
+        out: a .safetensors file to write; `load_embeddings` reads it.
+        batch_size: pairs that the model sees at once; it changes nothing but speed, memory and
+            the last bits.
+
+    Returns:
+        Unit embeddings, x of the images and y of the captions.
+
+    Raises:
+        ValueError: an image that is missing or cannot be read, or a caption that is not text, with
+            its row; images and captions differ in number; or no such model, tag or checkpoint.
+        ConnectionError: weights have to be downloaded, and their server cannot be reached.
+        OSError: `out` cannot be written; known before anything is encoded.
+    """
+    _check_pairs(images, captions)
+    out = None if out is None else Path(out)
+    if out is not None and out.suffix != ".safetensors":
+        raise ValueError(f"out: expected a path that ends in .safetensors, got {str(out)!r}")
+    if batch_size < 1:
+        raise ValueError(f"batch_size: expected at least 1, got {batch_size}")
+    if out is not None:
+        storage.check_writable(out)
+    import_torchvision()
+    if isinstance(model, str):
+        encoder = _from_name(model, pretrained)
+    else:
+        encoder = _from_model(model, pretrained)
+    x, y = _encode(encoder, images, captions, batch_size)
+    used = storage.versions()
+    embeddings = Embeddings(
+        x,
+        y,
+        encoder.name,
+        f"open_clip's {encoder.name}, {encoder.weights}",
+        f"{len(x):,} images and captions given to encode_pairs",
+        f"encode_pairs of modality_gap {used['modality_gap']}, open_clip {used['open_clip']}",
+        "that of the weights and of the pairs",
+    )
+    if out is not None:
+        store(out, embeddings, {"date": datetime.date.today().isoformat(), "versions": used})
+    return embeddings
+
+
+def _check_pairs(images: Sequence[Picture], captions: Sequence[str]) -> None:
+    for name, value in {"images": images, "captions": captions}.items():
+        ordered = hasattr(value, "__len__") and hasattr(value, "__getitem__")
+        if isinstance(value, str | Path | Image.Image) or not ordered:
+            raise ValueError(f"{name}: expected a list, got {type(value).__name__}")
+    if len(images) != len(captions) or len(images) < 2:
+        raise ValueError(
+            "images, captions: expected as many of the one as of the other, and at least 2; "
+            f"got {len(images)} and {len(captions)}"
+        )
+    for row, (image, caption) in enumerate(zip(images, captions, strict=True)):
+        if not isinstance(image, str | Path | Image.Image):
+            raise ValueError(
+                f"images: row {row}: expected a path or a PIL image, got {type(image).__name__}"
+            )
+        if not isinstance(image, Image.Image) and not os.path.isfile(image):
+            raise ValueError(f"images: row {row}: there is no file {str(image)!r}")
+        if not isinstance(caption, str) or not caption.strip():
+            raise ValueError(f"captions: row {row}: expected a text, got {caption!r}")
+
+
+def _encode(
+    encoder: Encoder, images: Sequence[Picture], captions: Sequence[str], batch_size: int
+) -> tuple[Tensor, Tensor]:
+    """Unit embeddings of both, float64 on the CPU."""
+    device = next(encoder.model.parameters()).device
+    # Iterated, because a pandas Series knows its rows by label, not by place.
+    pairs = enumerate(zip(images, captions, strict=True))
+    x, y = [], []
+    with _evaluating(encoder.model), torch.no_grad():
+        for _ in tqdm(range(0, len(images), batch_size), desc="Encoding", leave=False):
+            batch = list(islice(pairs, batch_size))
+            pixels = [encoder.preprocess(_open(image, row)) for row, (image, _) in batch]
+            tokens = encoder.tokenize([caption for _, (_, caption) in batch])
+            x.append(encoder.model.encode_image(torch.stack(pixels).to(device)).double().cpu())
+            y.append(encoder.model.encode_text(tokens.to(device)).double().cpu())
+    return normalize(torch.cat(x)), normalize(torch.cat(y))
+
+
+def _open(image: Picture, row: int) -> Image.Image:
+    try:
+        if isinstance(image, Image.Image):
+            return _to_rgb(image)
+        with Image.open(image) as opened:
+            return _to_rgb(opened)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"images: row {row} cannot be read as an image: {error}") from error
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if 0 in image.size:
+        raise ValueError("it has no pixels")
+    if image.mode == "P":
+        image = image.convert("RGBA")  # else Pillow warns of palettes with transparency
+    return image.convert("RGB")
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode, then every module's mode as it was."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def _from_model(model: object, pretrained: str | Path | None) -> Encoder:
+    import open_clip
+
+    if pretrained is not None:
+        raise ValueError("pretrained: a model given as an object has its weights; leave it out")
+    if not isinstance(model, nn.Module) or not all(
+        hasattr(model, name) for name in ("visual", "encode_image", "encode_text")
+    ):
+        kind = type(model).__name__
+        raise ValueError(f"model: expected an open_clip model or the name of one, got {kind}")
+    if any(weights.dtype != torch.float32 for weights in model.parameters()):
+        raise ValueError("model: expected weights in float32; model.float() makes them so")
+    text = open_clip.get_model_tokenize_cfg(model)
+    tokenizer = open_clip.SimpleTokenizer(context_length=text.get("context_length"))
+    if text.get("vocab_size") != tokenizer.vocab_size:
+        raise ValueError(
+            f"model: its text tower has a vocabulary of {text.get('vocab_size')} tokens, not the "
+            f"{tokenizer.vocab_size} of open_clip's standard tokenizer; give the name of an "
+            "open_clip model instead, which says what tokenizer it needs"
+        )
+    name = type(model).__name__
+    return Encoder(model, _preprocess(model), tokenizer, name, "given as an object")
+
+
+def _from_name(name: str, pretrained: str | Path | None) -> Encoder:
+    import open_clip
+
+    own = name.startswith(OWN_WEIGHTS)
+    if own and pretrained is not None:
+        raise ValueError(f"pretrained: {name!r} says where its weights are; leave it out")
+    if not own:
+        name = _find_model(name)
+    tag = None if own else _find_tag(name, pretrained)
+    _check_hub(name, _needed(name, tag))
+    try:
+        with _quiet(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(SEED)
+            tokenize = open_clip.get_tokenizer(name)
+            # It unpickles nothing but weights: a checkpoint that would run code is refused.
+            model = open_clip.create_model(
+                name,
+                None if pretrained is None else str(pretrained),
+                # A name may have another activation than the tag's weights were trained with.
+                force_quick_gelu=bool(_settings(name, tag).get("quick_gelu")),
+                require_pretrained=own or pretrained is not None,
+                pretrained_hf=False,
+            )
+    except Exception as error:  # a damaged checkpoint raises anything
+        weights = "" if pretrained is None else f" with weights {str(pretrained)!r}"
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise ValueError(f"model: open_clip cannot make {name!r}{weights}: {reason}") from error
+    model.eval().requires_grad_(False)
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    return Encoder(model, _preprocess(model), tokenize, name, _describe(own, tag, pretrained))
+
+
+def _preprocess(model: nn.Module) -> Callable[[Image.Image], Tensor]:
+    """The transform of the model's own evaluation."""
+    import open_clip
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+
+    try:
+        settings = open_clip.get_model_preprocess_cfg(model)
+    except AttributeError:
+        raise ValueError("model: its image tower does not say what image size it reads") from None
+    return image_transform_v2(PreprocessCfg(**settings), is_train=False)
+
+
+def _find_model(name: str) -> str:
+    """open_clip's name; it also takes "ViT-B/32" for "ViT-B-32"."""
+    import open_clip
+
+    found, known = name.replace("/", "-"), open_clip.list_models()
+    if found not in known:
+        lower = {each.lower(): each for each in known}
+        similar = difflib.get_close_matches(found.lower(), lower, 1)
+        hint = f"; did you mean {lower[similar[0]]!r}?" if similar else ""
+        raise ValueError(
+            f"model: open_clip has no model {name!r}{hint}; open_clip.list_models() names all"
+        )
+    return found
+
+
+def _find_tag(name: str, pretrained: str | Path | None) -> str | None:
+    """The tag that `pretrained` is; None if it is a file or nothing."""
+    import open_clip
+
+    if pretrained is None:
+        return None
+    if isinstance(pretrained, str) and open_clip.is_pretrained_cfg(name, pretrained):
+        return pretrained
+    if not Path(pretrained).is_file():
+        tags = ", ".join(open_clip.list_pretrained_tags_by_model(name)) or "none"
+        raise ValueError(
+            f"pretrained: {str(pretrained)!r} is neither a file nor a tag of {name!r}; its tags "
+            f"are {tags}"
+        )
+    if Path(pretrained).suffix not in CHECKPOINTS:
+        raise ValueError(
+            f"pretrained: expected a file that ends in one of {', '.join(CHECKPOINTS)}, "
+            f"got {str(pretrained)!r}"
+        )
+    return None
+
+
+def _settings(name: str, tag: str | None) -> dict[str, Any]:
+    """What open_clip knows of a tag's weights."""
+    import open_clip
+
+    return open_clip.get_pretrained_cfg(name, tag) if tag else {}
+
+
+def _needed(name: str, tag: str | None) -> list[tuple[str, tuple[str, ...]]]:
+    """What comes from the Hugging Face Hub: repositories, and how the files in them end."""
+    import open_clip
+
+    if name.startswith("hf-hub:"):
+        return [(name.removeprefix("hf-hub:").partition("@")[0], CHECKPOINTS)]
+    weights = os.path.dirname(_settings(name, tag).get("hf_hub", ""))
+    text = {} if name.startswith(OWN_WEIGHTS) else open_clip.get_model_config(name)["text_cfg"]
+    tower = [text.get("hf_tokenizer_name"), text.get("hf_model_name")]
+    needed = [(weights, CHECKPOINTS), *((repository, TEXTS) for repository in tower)]
+    return [(repository, endings) for repository, endings in needed if repository]
+
+
+def _check_hub(name: str, needed: list[tuple[str, tuple[str, ...]]]) -> None:
+    """Raise ConnectionError if the Hub is needed and out of reach; its client would retry long."""
+    from huggingface_hub import constants
+
+    missing = [each for each in needed if not _is_cached(*each)]
+    if not missing:
+        return
+    try:
+        download.check_reachable([constants.ENDPOINT], download.PATIENCE)
+    except ConnectionError as error:
+        repositories = " and ".join(dict.fromkeys(repository for repository, _ in missing))
+        only_weights = all(
+            endings == CHECKPOINTS for _, endings in missing
+        ) and not name.startswith(OWN_WEIGHTS)
+        model = "" if only_weights else "'ViT-B-32' with "
+        raise ConnectionError(
+            f"{name} needs {repositories} from {constants.ENDPOINT}, which cannot be reached "
+            f"({error}); either connect to the network, or take what is on this machine: {model}a "
+            "checkpoint file as `pretrained`, or random weights"
+        ) from None
+
+
+def _is_cached(repository: str, endings: tuple[str, ...]) -> bool:
+    """Whether a file that ends so has come before."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        folder = snapshot_download(repository, local_files_only=True)
+    except (LocalEntryNotFoundError, HfHubHTTPError):
+        return False
+    return any(path.suffix in endings for path in Path(folder).rglob("*"))
+
+
+def _describe(own: bool, tag: str | None, pretrained: str | Path | None) -> str:
+    if own:
+        return "with the weights that the name says"
+    if pretrained is None:
+        return f"random weights, seed {SEED}"
+    if tag is not None:
+        return f"weights {tag!r}"
+    return f"weights of {Path(pretrained).name}, SHA-256 {pooch.file_hash(str(pretrained))}"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep open_clip's log, which goes to the root logger, off the page."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(before)

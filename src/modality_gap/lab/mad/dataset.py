@@ -1,0 +1,239 @@
+"""MAD, Multimodal Attributes and Digits: made from handwriting, cached, split, drawn, coloured."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import joblib
+import numpy as np
+import torch
+from filelock import FileLock
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+from torch import Tensor
+from tqdm import tqdm
+
+from ... import storage
+from .factors import ATTRIBUTES, FACTORS, SIZES, check_factors
+from .settings import MadSettings
+from .shapes import SHAPES, SIDE, draw_shapes
+from .sources import load_source
+
+SPLITS = {"train": 1247, "validation": 150, "test": 400}  # of 1,797; other numbers in proportion
+CHUNK = 32  # digits that a process is handed at once
+
+# Red, green and blue of each colour but grey, whose brightness is a setting.
+_CHANNELS = {
+    "red": (1, 0, 0),
+    "green": (0, 1, 0),
+    "blue": (0, 0, 1),
+    "cyan": (0, 1, 1),
+    "magenta": (1, 0, 1),
+    "yellow": (1, 1, 0),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Mad:
+    """A MAD data set: every shape of every source digit; colours are added when it is rendered.
+
+    Attributes:
+        settings: what it was made from.
+        shapes: (S, 24, 28, 28), uint8: thickness x swelling x fracture x size of each of the S
+            source digits, in grey.
+        labels: (S,), int64: which digit it is.
+        splits: positions of the source digits of "train", "validation" and "test", int64. No
+            handwritten digit is in two of them.
+    """
+
+    settings: MadSettings
+    shapes: Tensor
+    labels: Tensor
+    splits: dict[str, Tensor]
+
+    def draw(self, split: str, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Draw source digits and attributes.
+
+        Args:
+            split: "train", "validation" or "test".
+            count: how many, at least 1.
+            rng: where the draws come from.
+
+        Returns:
+            (sources, factors), int64 of shape (count,) and (count, 6). No source digit comes again
+            before all of the split have come. Attributes are uniform and independent.
+
+        Raises:
+            ValueError: no such split, or count below 1.
+        """
+        if split not in self.splits:
+            raise ValueError(f"split: expected one of {list(self.splits)}, got {split!r}")
+        if count < 1:
+            raise ValueError(f"count: expected at least 1, got {count}")
+        members = self.splits[split].numpy()
+        rounds = [rng.permutation(members) for _ in range(-(-count // len(members)))]
+        sources = torch.from_numpy(np.concatenate(rounds)[:count])
+        attributes = rng.integers(0, SIZES[1:].numpy(), (count, len(ATTRIBUTES)))
+        return sources, torch.column_stack([self.labels[sources], torch.from_numpy(attributes)])
+
+    def render(self, sources: Tensor, factors: Tensor) -> Tensor:
+        """Images of source digits with given attributes.
+
+        Args:
+            sources: positions of source digits, integers of shape (n,).
+            factors: integers of shape (n, 6); column 0 is the digit that the source shows.
+
+        Returns:
+            Shape (n, 3, 28, 28), float32 in [0, 1].
+
+        Raises:
+            ValueError: no such source, a factor out of range, or not the source's digit.
+        """
+        check_factors(factors)
+        self._check_sources(sources, factors)
+        _, thickness, swelling, fracture, size, colour = factors.long().unbind(1)
+        shape = ((thickness * 2 + swelling) * 2 + fracture) * 2 + size
+        grey = self.settings.grey
+        channels = torch.tensor(
+            [(grey,) * 3 if name == "grey" else _CHANNELS[name] for name in FACTORS["colour"]]
+        )
+        images = self.shapes[sources, shape].unsqueeze(1) / 255
+        return images * channels[colour][:, :, None, None]
+
+    def _check_sources(self, sources: Tensor, factors: Tensor) -> None:
+        if sources.shape != factors.shape[:1]:
+            raise ValueError(
+                f"sources: expected shape ({len(factors)},), one per row of factors; "
+                f"got {tuple(sources.shape)}"
+            )
+        if sources.dtype != torch.int64:
+            raise ValueError(f"sources: expected int64, got {sources.dtype}")
+        wrong = ((sources < 0) | (sources >= len(self.labels))).nonzero()
+        if len(wrong):
+            raise ValueError(
+                f"sources: row {int(wrong[0])} is {int(sources[wrong[0]])}; "
+                f"expected 0 to {len(self.labels) - 1}"
+            )
+        wrong = (self.labels[sources] != factors[:, 0]).nonzero()
+        if len(wrong):
+            row = int(wrong[0])
+            raise ValueError(
+                f"factors: row {row} says digit {int(factors[row, 0])}, but source "
+                f"{int(sources[row])} is a {int(self.labels[sources[row]])}"
+            )
+
+
+def load_mad(settings: MadSettings | None = None, cache: Path | None = None) -> Mad:
+    """Read MAD from the cache, or make it and store it there.
+
+    Args:
+        settings: `MadSettings()` if None.
+        cache: folder; if None, that of the environment variable MODALITY_GAP_CACHE, else the
+            user's cache folder.
+
+    Returns:
+        The data set. It depends on the settings only.
+
+    Raises:
+        ConnectionError: MNIST was asked for and could not be fetched.
+
+    Source: Schrodi et al. (2025), the MAD data set; made anew here, from real handwriting.
+    """
+    settings = MadSettings() if settings is None else settings
+    folder = storage.cache_folder() if cache is None else cache
+    path = folder / f"mad-{settings.key}.safetensors"
+    made = _read(path, settings)
+    if made is None:
+        made = _make_once(path, settings)
+    return Mad(settings, made["shapes"], made["labels"], split(made["labels"], settings.seed))
+
+
+def split(labels: Tensor, seed: int) -> dict[str, Tensor]:
+    """Positions of the source digits in each split, each digit in proportion."""
+    total = sum(SPLITS.values())
+    rest, rest_labels, splits = np.arange(len(labels)), labels.numpy(), {}
+    for name in ("test", "validation"):
+        count = round(len(labels) * SPLITS[name] / total)
+        rest, part, rest_labels, _ = train_test_split(
+            rest, rest_labels, test_size=count, stratify=rest_labels, random_state=seed
+        )
+        splits[name] = torch.from_numpy(np.sort(part))
+    return {"train": torch.from_numpy(np.sort(rest)), **dict(reversed(splits.items()))}
+
+
+def _read(path: Path, settings: MadSettings) -> dict[str, Tensor] | None:
+    """What is stored for the settings, or None where that is nothing or damaged."""
+    try:
+        made, about = storage.load(path)
+    except (OSError, storage.DamagedFileError):
+        return None
+    return made if about == asdict(settings) else None
+
+
+def _make_once(path: Path, settings: MadSettings) -> dict[str, Tensor]:
+    """Make and store; a second process waits for the first, and reads what it stored."""
+    lock = FileLock(f"{path}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        warnings.warn(f"MAD is made without a cache: {error}", stacklevel=3)
+        return make(settings, path.parent)
+    try:
+        made = _read(path, settings)
+        if made is None:
+            if path.exists():
+                warnings.warn(f"{path} is damaged; MAD is made anew", stacklevel=3)
+            made = make(settings, path.parent)
+            _store(path, made, settings)
+        return made
+    finally:
+        lock.release()
+
+
+def _store(path: Path, made: dict[str, Tensor], settings: MadSettings) -> None:
+    try:
+        storage.save(path, made, asdict(settings))
+    except OSError as error:
+        warnings.warn(f"MAD is not kept for the next time: {error}", stacklevel=4)
+
+
+def make(settings: MadSettings, folder: Path, jobs: int | None = None) -> dict[str, Tensor]:
+    """Draw all shapes of all source digits, in several processes.
+
+    Args:
+        settings: of the data set.
+        folder: where a downloaded source is kept.
+        jobs: processes; as many as there are cores if None. The result does not depend on it.
+
+    Returns:
+        "shapes" and "labels", as `Mad` has them.
+    """
+    digits, labels = load_source(settings, folder)
+    starts = range(0, len(digits), CHUNK)
+    jobs = min(joblib.cpu_count() if jobs is None else jobs, len(starts))
+    tasks = (
+        joblib.delayed(_draw_chunk)(digits[start : start + CHUNK], start, settings)
+        for start in starts
+    )
+    shapes = np.empty((len(digits), SHAPES, SIDE, SIDE), np.uint8)
+    with tqdm(total=len(digits), desc="MAD", unit="digit", leave=False) as bar:
+        # Idle processes leave after some seconds: what comes next needs their memory.
+        workers = joblib.Parallel(n_jobs=jobs, return_as="generator", idle_worker_timeout=10)
+        for start, chunk in zip(starts, workers(tasks), strict=True):
+            shapes[start : start + len(chunk)] = chunk
+            bar.update(len(chunk))
+    return {"shapes": torch.from_numpy(shapes), "labels": torch.from_numpy(labels)}
+
+
+def _draw_chunk(
+    digits: NDArray[np.float32], start: int, settings: MadSettings
+) -> NDArray[np.uint8]:
+    """Shapes of neighbouring digits, the first of which is number `start`."""
+    drawn = [
+        draw_shapes(digit, settings, np.random.default_rng([settings.seed, index]))
+        for index, digit in enumerate(digits, start)
+    ]
+    return np.stack(drawn)

@@ -1,0 +1,325 @@
+"""The ledger: how verdicts follow from numbers, and that no claim of the list is missing."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import math
+import re
+from pathlib import Path
+
+import jupytext
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from modality_gap.book import ledger
+from modality_gap.book.claims import CLAIMS, MG, TE, WI, Claim, Interval
+from modality_gap.book.ledger import DIRECTION, FAILED, QUOTED, REPRODUCED, verdict
+
+ROOT = Path(__file__).parents[2]
+CHAPTERS = sorted((ROOT / "notebooks").glob("*.md"))
+
+# Everything in the three papers that the book set out to reproduce or to quote.
+EXPECTED_ITEMS = {
+    WI: [
+        "WI definitions",
+        "WI range of uniformity",
+        "WI estimator",
+        "WI Theorem 1",
+        "WI Fig. 3",
+        "WI Fig. 7",
+        "WI Table 1",
+    ],
+    MG: [
+        "MG Fig. 1",
+        "MG gap",
+        "MG Fig. 2a",
+        "MG Fig. 2b",
+        "MG infinite width",
+        "MG two units",
+        "MG Theorem 1",
+        "MG Theorem 2",
+        "MG Fig. 2c",
+        "MG Fig. 3b–d",
+        "MG shift",
+        "MG numerator and denominator",
+        "MG Fig. 3e–g",
+        "MG §4.4",
+        "MG Supplement 8",
+        "MG Table 1",
+        "MG Table 2",
+    ],
+    TE: [
+        "TE L2M and L2I",
+        "TE RMG",
+        "TE MOAD",
+        "TE few dimensions",
+        "TE ablation",
+        "TE MAD",
+        "TE Fig. 7",
+        "TE exact information",
+        "TE Fig. 6",
+        "TE Fig. 8",
+        "TE Tables 1–5",
+    ],
+}
+
+
+# The list
+
+
+def test_every_item_of_the_list_has_a_claim() -> None:
+    for paper, items in EXPECTED_ITEMS.items():
+        claimed = [claim.item for claim in CLAIMS if claim.paper == paper]
+        assert list(dict.fromkeys(claimed)) == items
+
+
+def test_ids_are_unique_and_plain() -> None:
+    assert len({claim.id for claim in CLAIMS}) == len(CLAIMS)
+    for claim in CLAIMS:
+        assert re.fullmatch(r"(wi|mg|te)(-[a-z0-9_]+)+", claim.id)
+        assert claim.id.startswith(claim.item[:2].lower())
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_claim_is_complete(claim: Claim) -> None:
+    assert all((claim.where, claim.quantity, claim.stated, claim.claim.endswith((".", ")"))))
+    assert (ROOT / "notebooks" / f"{claim.chapter}.md").is_file(), claim.chapter
+    if claim.quoted:
+        assert not claim.direction_quantity
+        return
+    assert re.match("(fig|eq)-", claim.figure)
+    for interval in filter(None, (claim.band, claim.direction)):
+        assert interval[0] <= interval[1]
+    if claim.direction_quantity:
+        assert claim.direction
+    elif claim.band and claim.direction:  # two conditions on one number: the band is the narrower
+        assert claim.direction[0] <= claim.band[0] <= claim.band[1] <= claim.direction[1]
+
+
+def test_papers_are_in_the_list_of_references() -> None:
+    references = (ROOT / "book" / "references.bib").read_text("utf-8")
+    for paper in ledger.PAPERS:
+        assert f"{{{paper}," in references
+
+
+# The chapters
+
+
+def recorded(chapter: Path) -> list[str]:
+    """What a chapter records: ids, as regular expressions where a part is filled in by a loop."""
+    patterns = []
+    for cell in jupytext.read(chapter).cells:
+        if cell.cell_type != "code" or "ledger.record" not in cell.source:
+            continue
+        assert "remove-cell" in cell.metadata["tags"], f"{chapter.name} shows its records"
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "ledger.record":
+                patterns.append(as_pattern(node.args[0]))
+    return patterns
+
+
+def as_pattern(argument: ast.expr) -> str:
+    """The ids that a literal or a formatted string can stand for."""
+    if isinstance(argument, ast.Constant):
+        return re.escape(argument.value)
+    assert isinstance(argument, ast.JoinedStr), "an id should be readable in the source"
+    return "".join(
+        re.escape(part.value) if isinstance(part, ast.Constant) else r"\w+"
+        for part in argument.values
+    )
+
+
+def test_every_claim_is_recorded_in_its_chapter_and_nowhere_else() -> None:
+    sources = {chapter.stem: recorded(chapter) for chapter in CHAPTERS}
+    for claim in CLAIMS:
+        found = [
+            name
+            for name, patterns in sources.items()
+            if any(re.fullmatch(pattern, claim.id) for pattern in patterns)
+        ]
+        assert found == ([] if claim.quoted else [claim.chapter]), claim.id
+    for name, patterns in sources.items():
+        for pattern in patterns:
+            assert any(re.fullmatch(pattern, claim.id) for claim in CLAIMS), (name, pattern)
+
+
+# The verdict
+
+finite = st.floats(-1e6, 1e6)
+several = st.lists(finite, min_size=1, max_size=6)
+intervals = st.tuples(finite, finite).map(lambda ends: (min(ends), max(ends)))
+maybe = st.none() | intervals
+WORSE = [REPRODUCED, DIRECTION, FAILED]
+
+
+def make(**fields: object) -> Claim:
+    return dataclasses.replace(CLAIMS[0], **({"band": None, "each": False} | fields))
+
+
+def contains(interval: Interval, values: list[float]) -> bool:
+    return all(interval[0] <= value <= interval[1] for value in values)
+
+
+@given(several, intervals, st.booleans())
+def test_a_band_alone(values: list[float], band: Interval, each: bool) -> None:
+    judged = values if each else [ledger.mean(values)]
+    expected = REPRODUCED if contains(band, judged) else FAILED
+    assert verdict(values, make(band=band, each=each)) == expected
+
+
+@given(several, maybe, intervals, st.booleans())
+def test_a_direction_must_hold_for_every_value(
+    values: list[float], band: Interval | None, direction: Interval, each: bool
+) -> None:
+    found = verdict(values, make(band=band, direction=direction, each=each))
+    assert (found != FAILED) == contains(direction, values)
+    if band is None:
+        assert found in (DIRECTION, FAILED)
+
+
+@given(several, several, intervals, intervals)
+def test_a_direction_may_be_asked_of_another_number(
+    values: list[float], signs: list[float], band: Interval, direction: Interval
+) -> None:
+    claim = make(band=band, direction=direction, direction_quantity="another number")
+    inside = contains(band, [ledger.mean(values)])
+    best = REPRODUCED if inside else DIRECTION
+    assert verdict(values, claim, signs) == (best if contains(direction, signs) else FAILED)
+
+
+@given(several, intervals, maybe, st.booleans(), st.floats(0, 10), st.floats(0, 10))
+def test_a_wider_band_never_makes_it_worse(
+    values: list[float],
+    band: Interval,
+    direction: Interval | None,
+    each: bool,
+    below: float,
+    above: float,
+) -> None:
+    narrow = make(band=band, direction=direction, each=each)
+    wide = dataclasses.replace(narrow, band=(band[0] - below, band[1] + above))
+    assert WORSE.index(verdict(values, wide)) <= WORSE.index(verdict(values, narrow))
+
+
+@given(several, intervals, maybe)
+def test_asking_each_value_is_never_more_lenient_than_asking_the_mean(
+    values: list[float], band: Interval, direction: Interval | None
+) -> None:
+    mean, each = (
+        verdict(values, make(band=band, direction=direction, each=each)) for each in (False, True)
+    )
+    assert WORSE.index(mean) <= WORSE.index(each)
+
+
+@given(several, intervals, maybe, st.booleans(), st.randoms())
+def test_the_order_of_seeds_does_not_matter(
+    values: list[float], band: Interval, direction: Interval | None, each: bool, random: object
+) -> None:
+    claim = make(band=band, direction=direction, each=each)
+    before = verdict(values, claim)
+    random.shuffle(values)
+    assert verdict(values, claim) == before
+
+
+def test_the_ends_belong_to_a_band() -> None:
+    assert verdict([1.0], make(band=(1, 2))) == verdict([2.0], make(band=(1, 2))) == REPRODUCED
+    assert verdict([math.nextafter(2, 3)], make(band=(1, 2))) == FAILED
+
+
+def test_zero_is_neither_positive_nor_negative() -> None:
+    from modality_gap.book.claims.claim import NEGATIVE, POSITIVE
+
+    for side, value in ((POSITIVE, 1e-9), (NEGATIVE, -1e-9)):
+        assert verdict([value], make(band=side)) == REPRODUCED
+        assert verdict([0.0], make(band=side)) == verdict([-value], make(band=side)) == FAILED
+
+
+def test_a_claim_without_band_and_direction_is_quoted() -> None:
+    assert verdict([], make()) == QUOTED
+
+
+@given(st.lists(finite, min_size=2, max_size=6))
+def test_mean_and_standard_deviation(values: list[float]) -> None:
+    scale = max(map(abs, values)) or 1
+    assert abs(ledger.mean(values) - np.mean(values)) <= 1e-12 * scale
+    assert abs(ledger.standard_deviation(values) - np.std(values, ddof=1)) <= 1e-9 * scale
+    assert ledger.standard_deviation(values[:1]) is None
+
+
+@given(st.floats(-1e6, 1e6), st.integers(1, 5))
+def test_the_mean_of_equal_values_is_that_value(value: float, count: int) -> None:
+    assume(value)
+    assert ledger.mean([value] * count) == value
+
+
+# Recording
+
+
+@pytest.fixture
+def glued(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What would be attached to the cell."""
+    entries: dict[str, str] = {}
+    monkeypatch.setattr(ledger, "_glue", entries.__setitem__)
+    return entries
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        0.5,
+        [0.5],
+        np.float32(0.5),
+        np.array(0.5),
+        np.array([0.5]),
+        torch.tensor(0.5),
+        torch.tensor([0.5]),
+        (value for value in [0.5]),
+    ],
+)
+def test_numbers_of_any_kind_become_plain_floats(glued: dict[str, str], values: object) -> None:
+    ledger.record("wi-theorem-1", values)
+    assert glued == {"ledger:wi-theorem-1": '{"values": [0.5]}'}
+
+
+def test_both_numbers_are_recorded(glued: dict[str, str]) -> None:
+    ledger.record("mg-supplement8-l2m-3", 0.9, [-1, -0.9])
+    expected = '{"values": [0.9], "direction_values": [-1.0, -0.9]}'
+    assert glued == {"ledger:mg-supplement8-l2m-3": expected}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("wi-theorem-2", 1), "'wi-theorem-2' is no claim"),
+        (("mg-table2", 1), "'mg-table2' is only quoted"),
+        (("wi-theorem-1", []), "at least one value"),
+        (("wi-theorem-1", math.nan), "all finite"),
+        (("wi-theorem-1", [1, math.inf]), "all finite"),
+        (("wi-theorem-1", 1, [1]), "direction_values: expected none"),
+        (("mg-supplement8-l2m-3", 1), "direction_values: expected rank correlation"),
+        (("mg-supplement8-l2m-3", 1, [math.nan]), "direction_values: expected at least one"),
+    ],
+)
+def test_what_cannot_be_recorded(
+    glued: dict[str, str], arguments: tuple[object, ...], message: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        ledger.record(*arguments)
+    assert not glued
+
+
+def test_a_verdict_needs_its_numbers() -> None:
+    claim = ledger.BY_ID["mg-supplement8-l2m-3"]
+    with pytest.raises(ValueError, match="direction_values"):
+        verdict([0.1], claim)
+    with pytest.raises(ValueError, match="values: expected at least one"):
+        verdict([], claim, [-1.0])
+
+
+def test_outside_of_a_notebook_nothing_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    ledger.record("wi-theorem-1", -1)
+    assert capsys.readouterr() == ("", "")
