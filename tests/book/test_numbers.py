@@ -1,0 +1,69 @@
+"""How the book writes its numbers."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modality_gap.book import numbers
+
+SPACE = "\N{NO-BREAK SPACE}"
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ([0.5, 0.52], "0.51 ± 0.01"),
+        ([0.5, 0.504], "0.502 ± 0.003"),
+        ([0.5, 0.5004], "0.5002 ± 0.0003"),
+        ([0.1, 0.3], "0.20 ± 0.14"),
+        ([-0.3, -0.1], "−0.20 ± 0.14"),
+        ([0.5, 0.5], "0.50 ± 0.00"),
+    ],
+)
+def test_mean_and_standard_deviation(values: list[float], text: str) -> None:
+    assert numbers.mean_sd(values).replace(SPACE, " ") == text
+    assert numbers.mean_sd(np.array(values)) == numbers.mean_sd(torch.tensor(values).double())
+
+
+@given(st.lists(st.floats(-1, 1), min_size=2, max_size=6))
+def test_a_spread_that_is_there_is_seen(values: list[float]) -> None:
+    deviation = np.std(values, ddof=1)
+    shown = float(numbers.mean_sd(values).partition("±")[2])
+    assert (shown > 0) == (deviation >= 0.5e-5) or abs(deviation - 0.5e-5) < 1e-9
+    assert abs(shown - deviation) <= 0.5e-2
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (0.0, 2, "0"),
+        (1.0, 2, "1.00"),
+        (-1.5, 1, "−1.5"),
+        (2e-7, 2, "2 · 10⁻⁷"),
+        (-1e-12, 3, "−10⁻¹²"),
+    ],
+)
+def test_a_number(value: float, digits: int, text: str) -> None:
+    assert numbers.number(value, digits) == text
+
+
+def test_glue_hands_over_plain_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, object] = {}
+    monkeypatch.setattr("IPython.get_ipython", object)
+    monkeypatch.setattr("myst_nb.glue", lambda name, value, display: given.update({name: value}))
+    numbers.glue({"a": torch.tensor(0.5), "b": np.float32(0.25), "c": 3, "d": "x ± y"})
+    assert given == {"a": 0.5, "b": 0.25, "c": 3, "d": "x ± y"}
+    assert [type(value) for value in given.values()] == [float, float, int, str]
+
+
+def test_glue_does_nothing_outside_of_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("myst_nb.glue", None)
+    numbers.glue({"a": 0.5})
+    monkeypatch.setitem(sys.modules, "myst_nb", None)  # not installed
+    numbers.glue({"a": 0.5})
