@@ -48,7 +48,7 @@ def origin(*names: str) -> str:
     )
 
 
-def draw(axes: Axes, clip: pd.DataFrame, joined: int = 40) -> None:
+def plot_clouds(axes: Axes, clip: pd.DataFrame, joined: int = 40) -> None:
     """Both clouds of a `projection`, with the first `joined` pairs connected."""
     x, y = (_cloud(clip, modality) for modality in ("image", "text"))
     for image, text in zip(x[:joined], y[:joined], strict=True):
@@ -72,5 +72,5 @@ if __name__ == "__main__":
     plots.use_style()
     figure, axes = plt.subplots(figsize=(6.4, 4.8))
     stored = read("published_projection")[0]
-    draw(axes, stored[stored.set == "clip"])
+    plot_clouds(axes, stored[stored.set == "clip"])
     figure.savefig(sys.argv[1], metadata={"Date": None})

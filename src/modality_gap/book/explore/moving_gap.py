@@ -85,7 +85,7 @@ class MovingGap(PageWidget):
 
     def still(self) -> tuple[bytes, str]:
         """The present state as a PNG file, and in words."""
-        return still.draw(self), still.describe(self)
+        return still.as_png(self), still.describe(self)
 
     @traitlets.validate("data")
     def _check_data(self, proposal: Any) -> str:  # noqa: ANN401
@@ -199,14 +199,14 @@ def pack(x: Tensor, y: Tensor) -> dict[str, Any]:
         "n": len(x),
         "gap": float(gap_vector(x, y).norm()),
         "arrays": {
-            "cosine": encode(x @ y.T),
-            **{"xu": encode(in_x[:, 0]), "xv": encode(in_x[:, 1])},
-            **{"yu": encode(in_y[:, 0]), "yv": encode(in_y[:, 1])},
+            "cosine": as_base64(x @ y.T),
+            **{"xu": as_base64(in_x[:, 0]), "xv": as_base64(in_x[:, 1])},
+            **{"yu": as_base64(in_y[:, 0]), "yv": as_base64(in_y[:, 1])},
         },
     }
 
 
-def encode(values: ArrayLike) -> str:
+def as_base64(values: ArrayLike) -> str:
     """Numbers as little-endian float64 in base64: no rounding, half the size of decimals."""
     return base64.b64encode(np.asarray(values, "<f8").tobytes()).decode()
 
@@ -226,7 +226,7 @@ def on_sphere(longitudes: Sequence[float], latitude: float) -> Tensor:
 def pack_sphere() -> dict[str, Any]:
     """What the page needs of the sphere: the cosines at theta = 0, and the longitudes."""
     x, y = sphere_pairs(0.0)
-    arrays = {"cosine": encode(x @ y.T), "xl": encode(IMAGES), "yl": encode(TEXTS)}
+    arrays = {"cosine": as_base64(x @ y.T), "xl": as_base64(IMAGES), "yl": as_base64(TEXTS)}
     return {"kind": "sphere", "n": len(x), "arrays": arrays}
 
 

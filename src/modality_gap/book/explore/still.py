@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import matplotlib as mpl
 import numpy as np
@@ -12,19 +12,36 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
+from torch import Tensor
 
 from ...contrastive import info_nce, info_nce_terms
 from .. import plots
-
-if TYPE_CHECKING:
-    from .moving_gap import MovingGap
 
 NUMERATOR, DENOMINATOR = plots.PALETTE[2], plots.PALETTE[3]
 DPI = 180
 SYMBOLS = {"alpha": "α", "theta": "θ"}
 
 
-def draw(widget: MovingGap) -> bytes:
+class Shown(Protocol):
+    """What is drawn: the values of `MovingGap`."""
+
+    data: str
+    temperature: float
+    image: int
+    loss: float
+
+    @property
+    def move(self) -> str: ...  # noqa: D102
+
+    @property
+    def range(self) -> tuple[float, float]: ...  # noqa: D102
+
+    def moved(self, by: float | None = None) -> tuple[Tensor, Tensor]: ...  # noqa: D102
+
+    def plane(self) -> Tensor: ...  # noqa: D102
+
+
+def as_png(shown: Shown) -> bytes:
     """The four panels as a PNG file."""
     with mpl.rc_context(
         {
@@ -39,10 +56,10 @@ def draw(widget: MovingGap) -> bytes:
     ):
         figure = Figure(figsize=(7.2, 5), layout="constrained")
         panels = figure.subplots(2, 2, height_ratios=(3, 2))
-        draw_clouds(panels[0, 0], widget)
-        draw_loss(panels[0, 1], widget)
-        draw_terms(panels[1, 0], widget)
-        draw_row(panels[1, 1], widget)
+        draw_clouds(panels[0, 0], shown)
+        draw_loss(panels[0, 1], shown)
+        draw_terms(panels[1, 0], shown)
+        draw_row(panels[1, 1], shown)
         file = io.BytesIO()
         figure.savefig(file, dpi=DPI)
     # A palette of 64 colours makes the file three times as small.
@@ -51,20 +68,20 @@ def draw(widget: MovingGap) -> bytes:
     return small.getvalue()
 
 
-def describe(widget: MovingGap) -> str:
+def describe(shown: Shown) -> str:
     """The picture in words."""
-    position = getattr(widget, widget.move)
+    position = getattr(shown, shown.move)
     return (
-        f"Four panels for {widget.data} at {SYMBOLS[widget.move]} = {position:.2f} and temperature "
-        f"{widget.temperature:.3g}: the images and their texts as two clouds with the pairs "
-        f"joined; the loss along {SYMBOLS[widget.move]}, here {widget.loss:.3f}; the change of the "
-        f"loss's numerator and denominator; the softmax of image {widget.image} over the texts."
+        f"Four panels for {shown.data} at {SYMBOLS[shown.move]} = {position:.2f} and temperature "
+        f"{shown.temperature:.3g}: the images and their texts as two clouds with the pairs "
+        f"joined; the loss along {SYMBOLS[shown.move]}, here {shown.loss:.3f}; the change of the "
+        f"loss's numerator and denominator; the softmax of image {shown.image} over the texts."
     )
 
 
-def draw_clouds(axis: Axes, widget: MovingGap) -> None:
+def draw_clouds(axis: Axes, shown: Shown) -> None:
     """The moved pairs in their plane."""
-    x, y = (side @ widget.plane() for side in widget.moved())
+    x, y = (side @ shown.plane() for side in shown.moved())
     axis.plot(*torch.stack([x, y]).permute(2, 0, 1), color=plots.FAINT, linewidth=0.7, zorder=1)
     for points, color, marker, name in (
         (x, plots.IMAGE, plots.IMAGE_MARKER, "image"),
@@ -76,24 +93,24 @@ def draw_clouds(axis: Axes, widget: MovingGap) -> None:
     axis.axis("off")
 
 
-def draw_loss(axis: Axes, widget: MovingGap) -> None:
+def draw_loss(axis: Axes, shown: Shown) -> None:
     """The loss along the whole range, and where it stands."""
-    low, high = widget.range
+    low, high = shown.range
     moves = np.linspace(low, high, 61)
-    losses = [float(info_nce(*widget.moved(move), widget.temperature)) for move in moves]
+    losses = [float(info_nce(*shown.moved(move), shown.temperature)) for move in moves]
     axis.plot(moves, losses, color=plots.INK)
-    axis.plot(getattr(widget, widget.move), widget.loss, "o", color=plots.INK, markersize=7)
+    axis.plot(getattr(shown, shown.move), shown.loss, "o", color=plots.INK, markersize=7)
     axis.grid(color=plots.FAINT, linewidth=0.6)
     axis.xaxis.set_major_locator(MaxNLocator(4))
-    label = f"{SYMBOLS[widget.move]} (τ = {widget.temperature:.3g})"
-    axis.set(title=f"InfoNCE: {widget.loss:.3f}", xlabel=label)
+    label = f"{SYMBOLS[shown.move]} (τ = {shown.temperature:.3g})"
+    axis.set(title=f"InfoNCE: {shown.loss:.3f}", xlabel=label)
 
 
-def draw_terms(axis: Axes, widget: MovingGap) -> None:
+def draw_terms(axis: Axes, shown: Shown) -> None:
     """The change of the two terms, end to end, as two bars; from 0 to the middle if not moved."""
-    move = getattr(widget, widget.move) or widget.range[1] / 2
+    move = getattr(shown, shown.move) or shown.range[1] / 2
     start, now = (
-        [float(term) for term in info_nce_terms(*widget.moved(by), widget.temperature)]
+        [float(term) for term in info_nce_terms(*shown.moved(by), shown.temperature)]
         for by in (0.0, move)
     )
     fall, rise = now[0] - start[0], now[1] - start[1]
@@ -102,7 +119,7 @@ def draw_terms(axis: Axes, widget: MovingGap) -> None:
     axis.use_sticky_edges = False
     axis.margins(x=0.06)
     axis.set_yticks([1, 0], [f"numerator\n{signed(fall)}", f"denominator\n{signed(rise)}"])
-    symbol = SYMBOLS[widget.move]
+    symbol = SYMBOLS[shown.move]
     axis.set(title=f"Its two terms, from {symbol} = 0 to {move:g}", xlabel="change (nats)")
 
 
@@ -111,12 +128,12 @@ def signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "−")
 
 
-def draw_row(axis: Axes, widget: MovingGap) -> None:
+def draw_row(axis: Axes, shown: Shown) -> None:
     """The softmax of one image over all texts."""
-    x, y = widget.moved()
-    p = torch.softmax(x[widget.image] @ y.T / widget.temperature, dim=0).numpy()
+    x, y = shown.moved()
+    p = torch.softmax(x[shown.image] @ y.T / shown.temperature, dim=0).numpy()
     bars = axis.bar(range(len(p)), p, color=plots.TEXT, alpha=0.5)
-    bars[widget.image].set_alpha(1)
+    bars[shown.image].set_alpha(1)
     axis.axhline(1 / len(p), color=plots.INK, linewidth=1, linestyle="--")
-    own = f"{p[widget.image]:.0%}".replace("%", " %")
-    axis.set(title=f"Softmax of image {widget.image}: its own text {own}", xlabel="text")
+    own = f"{p[shown.image]:.0%}".replace("%", " %")
+    axis.set(title=f"Softmax of image {shown.image}: its own text {own}", xlabel="text")
