@@ -115,7 +115,7 @@ def test_small_ledger(book: Path) -> None:
     title, *lines = table.select("tbody tr")
     assert title.get_text(" ", strip=True) == "Fig. 1. Gaps grow."
     assert [[cell.get_text(" ", strip=True) for cell in line.select("td")] for line in lines] == [
-        ["a gap", "1.00", "0.99 ± 0.06, 2 seeds", "0.9 to 1.1 direction: 0 to 2, each value",
+        ["a gap", "1.00", "0.99\xa0±\xa00.06, 2 seeds", "0.9 to 1.1 direction: 0 to 2, each value",
          "reproduced", "Fig. 4.1"],
         ["a gap", "1.00", "0 rank: 0.50 to 0.75, 2 seeds", "0 direction: −1 to 1, each value",
          "reproduced", "Eq. (4.1)"],
@@ -150,35 +150,11 @@ def test_small_ledger(book: Path) -> None:
         assert "fox-gap is shown in fig-square, which does not exist" in wrong.stdout
 
 
-@pytest.mark.parametrize(
-    ("ends", "words"),
-    [
-        ((0, 1e-12), "0 to 10⁻¹²"),
-        ((24, 24), "24"),
-        ((-1e-6, 1e-6), "−10⁻⁶ to 10⁻⁶"),
-        ((5e-324, float("inf")), "above 0"),
-        ((0, float("inf")), "at least 0"),
-        ((float("-inf"), -5e-324), "below 0"),
-        ((float("-inf"), -0.5), "at most −0.5"),
-        ((21.215835, 21.215845), "21.215835 to 21.215845"),
-    ],
-)
-def test_intervals_in_words(ends: tuple[float, float], words: str) -> None:
-    assert ledger_page.interval(ends) == words
-
-
-@pytest.mark.parametrize(
-    ("values", "band", "each", "words"),
-    [
-        ([0.31991, 0.31985], (0.3179, 0.3219), False, "0.31988 ± 0.00004, 2 seeds"),
-        ([2e-16], (0, 1e-12), False, "2.0 · 10⁻¹⁶"),
-        ([0.0], (0, 1e-12), False, "0"),
-        ([-0.9, -1.0], (-1, -0.8), True, "−1.00 to −0.90, 2 seeds"),
-        ([1, 1], (1, 1), True, "1, 2 seeds"),
-        ([24], (24, 24), False, "24"),
-    ],
-)
-def test_numbers_in_words(
-    values: list[float], band: tuple[float, float], each: bool, words: str
-) -> None:
-    assert ledger_page.describe(values, band, each, "seeds") == words
+def test_a_record_in_the_wrong_chapter(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = ("notebooks/02_clip", "wi-theorem-1", {"values": [-1.0]})
+    monkeypatch.setattr(ledger_page, "records", lambda env: [entry])
+    monkeypatch.setattr(ledger_page, "place", lambda env, chapter, figure: ("page", "here", "Fig."))
+    rows, problems = ledger_page.make_rows(None)
+    belongs = "which belongs to 01_alignment_uniformity"
+    assert f"notebooks/02_clip records wi-theorem-1, {belongs}" in problems
+    assert "wi-theorem-1" not in {row.claim.id for row in rows}

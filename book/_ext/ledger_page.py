@@ -1,7 +1,7 @@
 """The ledger's page: what became of every claim, filled in after all chapters have run.
 
-Chapters enter their numbers with `modality_gap.ledger.record`, which leaves them in the output of a
-cell. When every page has been read, the directives below become tables of them, and the same rows
+Chapters enter their numbers with `modality_gap.book.ledger.record`, which leaves them in a cell's
+output. When every page has been read, the directives below become tables of them, and the same rows
 are written as `ledger.csv` beside the page. A claim that no chapter has recorded, a record in the
 wrong chapter and a figure that does not exist are warnings, so the build fails.
 """
@@ -12,7 +12,6 @@ import ast
 import csv
 import io
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +28,6 @@ from sphinx.util.nodes import make_refnode
 logger = logging.getLogger(__name__)
 
 FILE = "ledger.csv"
-SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 HEADINGS = ("our number", "stated", "ours", "band", "verdict", "shown in")
 
 
@@ -101,7 +99,7 @@ def merge_pages(
 class Row:
     """A claim with what was recorded of it."""
 
-    claim: Any  # modality_gap.claims.Claim; importing the package takes seconds
+    claim: Any  # modality_gap.book.claims.Claim; importing the package takes seconds
     verdict: str
     values: list[float] = field(default_factory=list)
     direction_values: list[float] | None = None
@@ -246,6 +244,8 @@ def rows_as_table(app: Sphinx, docname: str, rows: list[Row]) -> nodes.table:
 
 def ours(row: Row) -> list[str]:
     """What was measured, in one line or two."""
+    from modality_gap.book.numbers import describe
+
     if row.claim.quoted:
         return ["–"]
     claim = row.claim
@@ -257,24 +257,10 @@ def ours(row: Row) -> list[str]:
     return lines
 
 
-def describe(values: list[float], band: tuple[float, float] | None, each: bool, over: str) -> str:
-    """Mean and standard deviation, or the range if every value counts."""
-    from modality_gap.book.ledger import mean, standard_deviation
-
-    spread = standard_deviation(values)
-    digits = decimals(values, band)
-    if spread is None:
-        small = 0 < abs(values[0]) < 1e-3
-        return with_power(f"{values[0]:.1e}") if small else number(values[0], digits)
-    many = f", {len(values)} {over}"
-    if not each:
-        return f"{number(mean(values), digits)} ± {number(spread, digits)}{many}"
-    low, high = number(min(values), digits), number(max(values), digits)
-    return (low if low == high else f"{low} to {high}") + many
-
-
 def bands(row: Row) -> list[str]:
     """The band and the direction, in words."""
+    from modality_gap.book.numbers import interval
+
     claim, lines = row.claim, []
     if claim.band:
         each = f", each of the {claim.over}" if claim.each and len(row.values) > 1 else ""
@@ -282,55 +268,6 @@ def bands(row: Row) -> list[str]:
     if claim.direction:
         lines.append(f"direction: {interval(claim.direction)}, each value")
     return lines or ["–"]
-
-
-def interval(ends: tuple[float, float]) -> str:
-    """An interval in words."""
-    low, high = ends
-    if low == high:
-        return shortest(low)
-    if high == math.inf:
-        return "above 0" if 0 < low < 1e-300 else f"at least {shortest(low)}"
-    if low == -math.inf:
-        return "below 0" if -1e-300 < high < 0 else f"at most {shortest(high)}"
-    return f"{shortest(low)} to {shortest(high)}"
-
-
-def decimals(values: list[float], band: tuple[float, float] | None) -> int:
-    """Enough to compare with the band, and to see the spread; none if all numbers are whole."""
-    from modality_gap.book.ledger import standard_deviation
-
-    ends = [end for end in band or () if math.isfinite(end) and abs(end) > 1e-9]
-    if all(float(value).is_integer() for value in [*values, *ends]):
-        return 0
-    digits = max(2, *(len(f"{end:.10f}".rstrip("0").partition(".")[2]) for end in ends), 0)
-    spread = standard_deviation(values)
-    if spread and spread > 1e-9:
-        digits = max(digits, min(7, -math.floor(math.log10(spread / 2))))
-    return min(digits, 10)
-
-
-def number(value: float, digits: int) -> str:
-    """A number with that many decimals; very small ones with their power of ten."""
-    if value and abs(value) < 0.5 * 10**-digits:
-        return with_power(f"{value:.0e}")
-    text = f"{value:.{digits}f}"
-    return ("0" if float(text) == 0 == value else text).replace("-", "\N{MINUS SIGN}")
-
-
-def shortest(value: float) -> str:
-    """A bound as one would write it."""
-    return with_power(f"{value:.10g}")
-
-
-def with_power(text: str) -> str:
-    """Python's 1e-12 as 10⁻¹², 2e-12 as 2 · 10⁻¹²."""
-    digits, e, power = text.replace("-", "\N{MINUS SIGN}").partition("e")
-    raised = str(int(power.replace("\N{MINUS SIGN}", "-") or 0)).translate(SUPERSCRIPTS)
-    sign = "\N{MINUS SIGN}" if digits.startswith("\N{MINUS SIGN}") else ""
-    if not e:
-        return digits
-    return f"{sign}10{raised}" if digits.lstrip(sign) == "1" else f"{digits} · 10{raised}"
 
 
 def link_cell(app: Sphinx, docname: str, row: Row) -> nodes.entry:
@@ -373,17 +310,16 @@ COLUMNS = [
 
 def as_fields(row: Row) -> dict[str, object]:
     """The columns of the CSV file; numbers with all their digits."""
-    from modality_gap.book.ledger import mean, standard_deviation
+    from modality_gap.book.numbers import mean, standard_deviation
 
     claim = row.claim
     band, direction = claim.band or ("", ""), claim.direction or ("", "")
-    spread = standard_deviation(row.values) if row.values else None
     fields = {name: getattr(claim, name) for name in COLUMNS if hasattr(claim, name)}
     return fields | {
         "values": " ".join(map(repr, row.values)),
         "count": len(row.values),
         "mean": mean(row.values) if row.values else "",
-        "standard_deviation": "" if spread is None else spread,
+        "standard_deviation": standard_deviation(row.values) if len(row.values) > 1 else "",
         "band_low": band[0],
         "band_high": band[1],
         "judged": "" if claim.quoted else "every value" if claim.each else "mean",

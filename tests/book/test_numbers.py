@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from modality_gap.book import numbers
@@ -37,6 +37,53 @@ def test_a_spread_that_is_there_is_seen(values: list[float]) -> None:
     shown = float(numbers.mean_sd(values).partition("±")[2])
     assert (shown > 0) == (deviation >= 0.5e-5) or abs(deviation - 0.5e-5) < 1e-9
     assert abs(shown - deviation) <= 0.5e-2
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=6))
+def test_moments(values: list[float]) -> None:
+    scale = max(map(abs, values)) or 1
+    assert abs(numbers.mean(values) - np.mean(values)) <= 1e-12 * scale
+    assert abs(numbers.standard_deviation(values) - np.std(values, ddof=1)) <= 1e-9 * scale
+
+
+@given(st.floats(-1e6, 1e6), st.integers(1, 5))
+def test_the_mean_of_equal_values_is_that_value(value: float, count: int) -> None:
+    assume(value)
+    assert numbers.mean([value] * count) == value
+
+
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        ((0, 1e-12), "0 to 10⁻¹²"),
+        ((24, 24), "24"),
+        ((-1e-6, 1e-6), "−10⁻⁶ to 10⁻⁶"),
+        ((5e-324, float("inf")), "above 0"),
+        ((0, float("inf")), "at least 0"),
+        ((float("-inf"), -5e-324), "below 0"),
+        ((float("-inf"), -0.5), "at most −0.5"),
+        ((21.215835, 21.215845), "21.215835 to 21.215845"),
+    ],
+)
+def test_intervals_in_words(ends: tuple[float, float], words: str) -> None:
+    assert numbers.interval(ends) == words
+
+
+@pytest.mark.parametrize(
+    ("values", "band", "each", "words"),
+    [
+        ([0.31991, 0.31985], (0.3179, 0.3219), False, "0.31988 ± 0.00004, 2 seeds"),
+        ([2e-16], (0, 1e-12), False, "2.0 · 10⁻¹⁶"),
+        ([0.0], (0, 1e-12), False, "0"),
+        ([-0.9, -1.0], (-1, -0.8), True, "−1.00 to −0.90, 2 seeds"),
+        ([1, 1], (1, 1), True, "1, 2 seeds"),
+        ([24], (24, 24), False, "24"),
+    ],
+)
+def test_numbers_in_words(
+    values: list[float], band: tuple[float, float], each: bool, words: str
+) -> None:
+    assert numbers.describe(values, band, each, "seeds").replace(SPACE, " ") == words
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import SupportsFloat
 
 from .claims import CLAIMS, PAPERS, Claim, Interval
+from .numbers import glue, mean
 
 __all__ = ["BY_ID", "CLAIMS", "PAPERS", "Claim", "record", "verdict"]
 
@@ -87,20 +88,7 @@ def record(
     entry = {"values": _floats(values, "values")}
     if direction_values is not None:
         entry["direction_values"] = _floats(direction_values, "direction_values")
-    _glue(KEY + id, json.dumps(entry))
-
-
-def mean(values: list[float]) -> float:
-    """Arithmetic mean, exactly rounded; between the smallest and the largest value."""
-    return min(max(math.fsum(values) / len(values), min(values)), max(values))
-
-
-def standard_deviation(values: list[float]) -> float | None:
-    """Sample standard deviation; None for a single value."""
-    if len(values) < 2:
-        return None
-    centre = mean(values)
-    return math.sqrt(math.fsum((value - centre) ** 2 for value in values) / (len(values) - 1))
+    glue({KEY + id: json.dumps(entry)})
 
 
 def _within(value: float, interval: Interval) -> bool:
@@ -116,14 +104,3 @@ def _floats(values: SupportsFloat | Iterable[SupportsFloat], name: str) -> list[
     if not found or not all(map(math.isfinite, found)):
         raise ValueError(f"{name}: expected at least one value, all finite, got {found}")
     return found
-
-
-def _glue(name: str, text: str) -> None:
-    """Attach a text to the output of the running cell; outside of a notebook, nothing."""
-    from IPython import get_ipython
-
-    if get_ipython() is None:
-        return
-    from myst_nb import glue  # type: ignore[import-untyped]
-
-    glue(name, text, display=False)

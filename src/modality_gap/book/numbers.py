@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import SupportsFloat
 
-import numpy as np
+from .claims import NEGATIVE, POSITIVE, Interval
 
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 MINUS = "\N{MINUS SIGN}"
@@ -34,20 +34,79 @@ def glue(numbers: Mapping[str, SupportsFloat | str]) -> None:
         glue(name, plain, display=False)
 
 
-def mean_sd(values: Iterable[SupportsFloat]) -> str:
-    """Mean ± sample standard deviation, as the book writes them.
+def mean(values: Sequence[float]) -> float:
+    """Arithmetic mean, exactly rounded; between the smallest and the largest value."""
+    return min(max(math.fsum(values) / len(values), min(values)), max(values))
 
-    Two decimals; more, up to five, where the standard deviation would show as zero.
+
+def standard_deviation(values: Sequence[float]) -> float:
+    """Sample standard deviation, of at least two values."""
+    centre = mean(values)
+    return math.sqrt(math.fsum((value - centre) ** 2 for value in values) / (len(values) - 1))
+
+
+def decimals(values: Sequence[float], least: int = 2) -> int:
+    """How many decimals the book writes of these numbers.
+
+    `least`, and up to three more where their standard deviation would show as zero.
+    """
+    deviation = standard_deviation(values) if len(values) > 1 else 0
+    if deviation == 0:
+        return least
+    return min(max(least, -math.floor(math.log10(2 * deviation))), least + 3)
+
+
+def mean_sd(values: Iterable[SupportsFloat], least: int = 2) -> str:
+    """Mean ± sample standard deviation, as the book writes them: see `decimals`.
 
     Args:
         values: at least two.
+        least: decimals.
     """
-    numbers = np.array([float(value) for value in values])
-    deviation = float(numbers.std(ddof=1))
-    digits = 2
-    if deviation > 0:
-        digits = min(max(digits, -math.floor(math.log10(2 * deviation))), 5)
-    return f"{number(float(numbers.mean()), digits)}{PLUS_MINUS}{deviation:.{digits}f}"
+    numbers = [float(value) for value in values]
+    digits = decimals(numbers, least)
+    return f"{number(mean(numbers), digits)}{PLUS_MINUS}{standard_deviation(numbers):.{digits}f}"
+
+
+def describe(values: Sequence[float], band: Interval | None, each: bool, over: str) -> str:
+    """What was measured: mean ± standard deviation, or the range if every value counts.
+
+    Args:
+        values: at least one.
+        band: what they are to be compared with, which takes as many decimals as its ends have.
+        each: whether every value counts.
+        over: what there is one value of, in the plural.
+    """
+    least = _to_compare(values, band)
+    if len(values) == 1:
+        small = 0 < abs(values[0]) < 1e-3
+        return with_power(f"{values[0]:.1e}") if small else number(values[0], least)
+    many = f", {len(values)} {over}"
+    if not each:
+        return mean_sd(values, least) + many
+    digits = decimals(values, least)
+    low, high = number(min(values), digits), number(max(values), digits)
+    return (low if low == high else f"{low} to {high}") + many
+
+
+def interval(ends: Interval) -> str:
+    """An interval in words."""
+    low, high = ends
+    if low == high:
+        return shortest(low)
+    if high == math.inf:
+        return "above 0" if ends == POSITIVE else f"at least {shortest(low)}"
+    if low == -math.inf:
+        return "below 0" if ends == NEGATIVE else f"at most {shortest(high)}"
+    return f"{shortest(low)} to {shortest(high)}"
+
+
+def _to_compare(values: Sequence[float], band: Interval | None) -> int:
+    """Decimals that tell a value from the ends of a band; none if all of them are whole."""
+    ends = [end for end in band or () if math.isfinite(end) and abs(end) > 1e-9]
+    if all(float(value).is_integer() for value in [*values, *ends]):
+        return 0
+    return max(2, *(len(f"{end:.10f}".rstrip("0").partition(".")[2]) for end in ends), 0)
 
 
 def number(value: float, digits: int) -> str:

@@ -1,0 +1,190 @@
+"""The claims of the papers that the book touches: the table `claims.yaml`, loaded and checked.
+
+    python -m modality_gap.book.claims > src/modality_gap/book/claims.sha256
+
+renews the digests, one for each claim. A test compares them with the table, so that a band that was
+widened shows in two files of a diff.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Container, Hashable, Iterable, Iterator
+from dataclasses import MISSING, dataclass, fields
+from math import inf, ulp
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FILE = Path(__file__).with_name("claims.yaml")
+DIGESTS = FILE.with_suffix(".sha256")
+
+Interval = tuple[float, float]
+POSITIVE: Interval = (ulp(0), inf)
+NEGATIVE: Interval = (-inf, -ulp(0))
+SIDES = {"above 0": POSITIVE, "below 0": NEGATIVE}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One number of one claim.
+
+    Attributes:
+        id: unique; what a chapter gives to `ledger.record`.
+        item: what belongs together, such as "MG Fig. 2b".
+        paper: key in the book's list of references.
+        where: figure, table, theorem or section of the paper.
+        claim: the statement, in the book's words; with `where` it heads a group of rows.
+        quantity: which number is measured.
+        stated: what the paper says of it.
+        chapter: the chapter that measures or quotes it.
+        figure: label of the figure that shows it ("fig-…"), of an equation ("eq-…"), or empty.
+        band: for "reproduced"; both ends belong to it.
+        direction: a condition that every direction value must meet, whatever the band says. It
+            holds for the values themselves, unless `direction_quantity` names another number.
+        direction_quantity: the other number, recorded beside the values.
+        each: the band is for every value instead of their mean.
+        over: what there is one value of, in the plural.
+
+    A claim without a band and without a direction is only quoted.
+    """
+
+    id: str
+    item: str
+    paper: str
+    where: str
+    claim: str
+    quantity: str
+    stated: str
+    chapter: str
+    figure: str = ""
+    band: Interval | None = None
+    direction: Interval | None = None
+    direction_quantity: str = ""
+    each: bool = False
+    over: str = "seeds"
+
+    @property
+    def quoted(self) -> bool:
+        """Whether the claim is quoted and nothing was measured."""
+        return self.band is None and self.direction is None
+
+
+def load(
+    file: Path, papers: Container[str] | None = None, chapters: Container[str] | None = None
+) -> tuple[dict[str, str], tuple[Claim, ...]]:
+    """The table: papers by their key, and the claims in the order in which they stand.
+
+    Args:
+        file: as its first lines describe it.
+        papers: keys in the list of references; None: any will do.
+        chapters: names of chapters; None: any will do.
+
+    Raises:
+        ValueError: something is unknown, missing, there twice or of the wrong kind. The message
+            says the file, the id (or paper) and what to do.
+    """
+    with file.open(encoding="utf-8") as stream:
+        try:
+            table = yaml.load(stream, _Loader)
+        except yaml.YAMLError as error:  # which names the file and the line
+            raise ValueError(f"This is no table of claims: {error}") from None
+    names: dict[str, str] = {}
+    claims: dict[str, Claim] = {}
+    for paper, shared, groups in _opened(file, table.items(), "claims", list):
+        if "name" not in shared:
+            raise ValueError(f"{file.name}: {paper}: name is missing; add one such as Fox (2020)")
+        names[paper] = shared.pop("name")
+        numbered = ((f"{paper}, claim {n}", group) for n, group in enumerate(groups, 1))
+        for _, said, numbers in _opened(file, numbered, "numbers", dict):
+            for id, own in numbers.items():
+                try:
+                    if id in claims:
+                        raise ValueError("is there twice; give each number an id of its own")
+                    if not isinstance(own, dict):
+                        raise ValueError(f"expected fields in braces, got {own!r}")
+                    if papers is not None and paper not in papers:
+                        raise ValueError(f"{paper!r} is no paper of the list of references; add it")
+                    claims[id] = claim = _claim(shared | said | own | {"id": id, "paper": paper})
+                    if chapters is not None and claim.chapter not in chapters:
+                        raise ValueError(f"no chapter {claim.chapter!r}; name one of notebooks/")
+                except ValueError as error:
+                    raise ValueError(f"{file.name}: {id}: {error}") from None
+    return names, tuple(claims.values())
+
+
+def digest(claim: Claim) -> str:
+    """Sixteen hexadecimal digits of what a verdict rests on."""
+    decides = (claim.quantity, claim.stated, claim.band, claim.each)
+    text = repr((*decides, claim.direction, claim.direction_quantity))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def digests(claims: tuple[Claim, ...]) -> str:
+    """A line for each claim: digest and id."""
+    return "".join(f"{digest(claim)}  {claim.id}\n" for claim in claims)
+
+
+def _opened(
+    file: Path, blocks: Iterable[tuple[str, object]], inner: str, kind: type
+) -> Iterator[tuple[str, dict[str, Any], Any]]:
+    """(name, what holds for all of the block, what it holds) of each block."""
+    for name, block in blocks:
+        if not isinstance(block, dict) or not block.get(inner):
+            raise ValueError(f"{file.name}: {name}: expected fields, and {inner!r} with some in it")
+        if not isinstance(block[inner], kind):
+            form = "'- item: …' for each" if kind is list else "'id: {…}' for each"
+            raise ValueError(f"{file.name}: {name}: {inner}: expected {form}")
+        yield name, {key: value for key, value in block.items() if key != inner}, block[inner]
+
+
+def _claim(said: dict[str, Any]) -> Claim:
+    """A claim of its fields, whose names and kinds are checked."""
+    known = {field.name: field for field in fields(Claim)}
+    if unknown := sorted(said.keys() - known):
+        raise ValueError(f"no field {unknown[0]!r}; rename it to one of {', '.join(known)}")
+    for name, field in known.items():
+        if name not in said and field.default is MISSING:
+            raise ValueError(f"{name} is missing; add it here or to the claim")
+        value = said.get(name)
+        if name in ("band", "direction"):
+            said[name] = _interval(name, value)
+        elif name in said and type(value).__name__ != field.type:
+            raise ValueError(f"{name}: expected {field.type}, got {value!r}; a text in quotes?")
+    return Claim(**said)
+
+
+def _interval(name: str, said: object) -> Interval | None:
+    """An interval as the table writes it."""
+    match said:
+        case None:
+            return None
+        case str() if said in SIDES:
+            return SIDES[said]
+        case [int() | float() as low, int() | float() as high] if low <= high:
+            return low, high
+    raise ValueError(
+        f"{name}: expected [low, high] with low <= high, 'above 0' or 'below 0', got {said!r} "
+        "(powers of ten have a point: 1.0e-6)"
+    )
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """YAML in which no key stands twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """The mapping; an error where a later value would silently replace an earlier one."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                problem = f"{key.value!r} is there twice; take one out"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+PAPERS, CLAIMS = load(FILE)
+
+if __name__ == "__main__":
+    print(digests(CLAIMS), end="")
