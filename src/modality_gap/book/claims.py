@@ -17,6 +17,11 @@ from typing import Any
 
 import yaml
 
+try:
+    from yaml import CSafeLoader as SafeLoader  # ten times as fast
+except ImportError:  # built without libyaml
+    from yaml import SafeLoader
+
 FILE = Path(__file__).with_name("claims.yaml")
 DIGESTS = FILE.with_suffix(".sha256")
 
@@ -170,7 +175,7 @@ def _interval(name: str, said: object) -> Interval | None:
     )
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+class _Loader(SafeLoader):  # type: ignore[misc]
     """YAML in which no key stands twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
