@@ -1,9 +1,9 @@
 """The ledger's page: what became of every claim, filled in after all chapters have run.
 
-Chapters enter their numbers with `modality_gap.book.ledger.record`, which leaves them in a cell's
-output. When every page has been read, the directives below become tables of them, and the same rows
-are written as `ledger.csv` beside the page. A claim that no chapter has recorded, a record in the
-wrong chapter and a figure that does not exist are warnings, so the build fails.
+Chapters enter their numbers with `modality_gap.book.ledger.record`, which leaves them in the output
+of a cell. When every page has been read, the directives below become tables of them, and the same
+rows are written as `ledger.csv` beside the page. A claim that no chapter has recorded, a record in
+the wrong chapter and a figure that does not exist are warnings, so the build fails.
 """
 
 from __future__ import annotations
