@@ -115,18 +115,3 @@ def test_the_package_leaves_installed_versions_alone() -> None:
     ] == []
     assert all(required["torch"].specifier.contains(version) for version in ("2.6.0", "2.9.1"))
     assert not required.keys() & {"torchvision", "open_clip_torch", "matplotlib", "distributed"}
-
-
-def test_the_tested_set_names_every_dependency_once() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    extras = project["optional-dependencies"].values()
-    asked = {
-        Requirement(each).name for group in (project["dependencies"], *extras) for each in group
-    }
-    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
-    pinned = [
-        Requirement(line).name.lower().replace("_", "-") for line in lines if line[:1].isalpha()
-    ]
-    missing = {name.lower().replace("_", "-") for name in asked} - {*pinned, "modality-gap"}
-    assert missing == set()
-    assert len(pinned) == len(set(pinned))

@@ -79,4 +79,5 @@ def test_every_dependency_is_pinned() -> None:
     def canonical(name: str) -> str:
         return re.sub(r"[-_.]+", "-", name).lower()
 
+    needed.remove("modality-gap")  # an extra may ask for another
     assert {canonical(name) for name in needed} <= {canonical(name) for name in pins}
