@@ -21,7 +21,7 @@ lab: $(INSTALLED)  ## open the chapters in JupyterLab
 serve: book  ## build, then serve the website at http://localhost:8000
 	$(BIN)/python -m http.server --directory _build/html --bind localhost 8000
 
-bench: $(INSTALLED)  ## time and memory of the package against textbook versions
+bench: $(INSTALLED)  ## time and memory of the package against what one would run instead
 	$(BIN)/python -m pytest benchmarks -n 0 --benchmark-enable $(ARGUMENTS)
 
 experiments: $(INSTALLED)  ## run what is missing of the sweeps, and store it; ARGUMENTS=--list lists them

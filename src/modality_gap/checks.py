@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator
+from numbers import Real
 
+import numpy as np
 import torch
 from torch import Tensor
 
 # A row counts as unit if its length is within this distance of one: wide enough for float32
 # rounding at any dimension, narrow enough to notice an embedding that was never normalised.
 UNIT_TOLERANCE = 1e-4
-# Rows that a pass over the rows converts to float64 at once.
+# Rows that a pass over the rows converts to float64 at once, fewer where they are very long.
 ROWS = 1024
 
 
@@ -58,20 +61,44 @@ def check_pairs(x: Tensor, y: Tensor) -> None:
         raise ValueError(f"y: expected {x.dtype} on {x.device} like x, got {y.dtype} on {y.device}")
 
 
-def check_positive(value: float | Tensor, name: str) -> None:
-    """Raise ValueError unless `value` is one finite number above zero."""
-    if isinstance(value, Tensor):
-        if value.numel() != 1:
-            raise ValueError(f"{name}: expected one number, got shape {tuple(value.shape)}")
-        value = value.item()
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{name}: expected a finite number above 0, got {value}")
+def check_number(value: float | Tensor, name: str, above: float = -math.inf) -> float:
+    """The finite number above `above` that `value`, or its only entry, is; else ValueError."""
+    expected = "a finite number" if above == -math.inf else f"a finite number above {above:g}"
+    if isinstance(value, Tensor) and value.numel() != 1:
+        raise ValueError(f"{name}: expected one number, got shape {tuple(value.shape)}")
+    number = value.item() if isinstance(value, Tensor | np.generic) else value
+    if isinstance(number, bool) or not isinstance(number, Real):
+        raise ValueError(f"{name}: expected {expected}, got {number!r}")
+    if not (math.isfinite(number) and number > above):
+        raise ValueError(f"{name}: expected {expected}, got {number}")
+    return float(number)
 
 
-def enumerate_blocks(x: Tensor, size: int = ROWS) -> Iterator[tuple[int, Tensor]]:
-    """Yield (index of the first row, block of at most `size` rows)."""
-    for start in range(0, len(x), size):
-        yield start, x[start : start + size]
+def check_positive(value: float | Tensor, name: str) -> float:
+    """`check_number` for numbers above zero."""
+    return check_number(value, name, above=0)
+
+
+def check_whole(value: int, name: str, low: int, high: int, meaning: str = "") -> int:
+    """Raise ValueError unless `value` is a whole number from `low` to `high`."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        number = low - 1
+    if not low <= number <= high:
+        raise ValueError(
+            f"{name}: expected a whole number from {low} to {meaning}{high}, got {value!r}"
+        )
+    return number
+
+
+def enumerate_blocks(x: Tensor, size: int | None = None) -> Iterator[tuple[int, Tensor]]:
+    """Yield (index of the first row, block of at most `size` rows; by default of about 8 MiB)."""
+    size = size or max(1, min(ROWS, 2**20 // x.shape[1]))
+    for number, rows in enumerate(x.split(size)):
+        yield number * size, rows
 
 
 def complaint(row: Tensor, length: float) -> str:

@@ -6,14 +6,11 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
-from .checks import check_pairs, check_positive, enumerate_blocks
+from .checks import check_pairs, check_positive
+from .sums import Contrast, Entropy
 
 Direction = Literal["both", "image_to_text", "text_to_image"]
-# Largest number of logits held at once: 64 MiB in float32. Blocks below 32 MiB come from the heap,
-# which the results kept between them would leave full of holes.
-LOGITS = 2**24
 
 
 def info_nce(
@@ -23,7 +20,7 @@ def info_nce(
 
     Image to text it is the mean over i of -s_ii / tau + log sum_j exp(s_ij / tau) with
     s_ij = x_i . y_j; text to image the same with s transposed; "both" is their mean, CLIP's loss.
-    The logits are made in blocks of rows, so memory does not grow with N^2.
+    The logits are made in blocks, so memory does not grow with N^2, forward or backward.
 
     Args:
         x: unit image embeddings, shape (N, D), N >= 2.
@@ -46,13 +43,14 @@ def info_nce(
         )
     check_pairs(x, y)
     check_positive(temperature, "temperature")
-    rows, columns = _log_denominators(x, y, temperature)
+    tau = _scalar(temperature)
+    own, rows, columns = Contrast.apply(x, y, tau)
     denominator = {
         "both": (rows + columns) / 2,
         "image_to_text": rows,
         "text_to_image": columns,
     }[direction]
-    return denominator - ((x * y).sum(dim=1) / temperature).mean()
+    return denominator - (own / tau).to(x.dtype)
 
 
 def info_nce_terms(x: Tensor, y: Tensor, temperature: float | Tensor) -> tuple[Tensor, Tensor]:
@@ -71,11 +69,15 @@ def info_nce_terms(x: Tensor, y: Tensor, temperature: float | Tensor) -> tuple[T
     """
     check_pairs(x, y)
     check_positive(temperature, "temperature")
-    return -((x * y).sum(dim=1) / temperature).mean(), _log_denominators(x, y, temperature)[0]
+    tau = _scalar(temperature)
+    own, denominator, _ = Contrast.apply(x, y, tau)
+    return -(own / tau).to(x.dtype), denominator
 
 
 def softmax_entropy(x: Tensor, y: Tensor, temperature: float | Tensor) -> Tensor:
     """Mean entropy of the image-to-text softmax, softmax_j(x_i . y_j / tau).
+
+    The logits are made in blocks, so memory does not grow with N^2, forward or backward.
 
     Args:
         x, y: unit rows, shape (N, D), N >= 2.
@@ -89,33 +91,9 @@ def softmax_entropy(x: Tensor, y: Tensor, temperature: float | Tensor) -> Tensor
     """
     check_pairs(x, y)
     check_positive(temperature, "temperature")
-    total = x.new_zeros(())
-    for _, rows in enumerate_blocks(x / temperature, _rows_per_block(x)):
-        log_p = torch.log_softmax(rows @ y.T, dim=1)
-        total = total - (log_p.exp() * log_p).sum()
-    return total / len(x)
+    entropy: Tensor = Entropy.apply(x, y, _scalar(temperature))
+    return entropy
 
 
-def _rows_per_block(x: Tensor) -> int:
-    return max(1, LOGITS // len(x))
-
-
-def _log_denominators(x: Tensor, y: Tensor, temperature: float | Tensor) -> tuple[Tensor, Tensor]:
-    """Mean over rows, and mean over columns, of log sum exp of the logits."""
-    size = _rows_per_block(x)
-    scaled = x / temperature
-    recompute = torch.is_grad_enabled() and (scaled.requires_grad or y.requires_grad)
-    by_row, by_column = [], x.new_full((len(x),), -torch.inf)
-    for _, rows in enumerate_blocks(scaled, size):
-        if recompute and len(rows) < len(x):  # in the backward pass, instead of keeping the block
-            row, column = checkpoint(_reduce, rows, y, use_reentrant=False)
-        else:
-            row, column = _reduce(rows, y)
-        by_row.append(row)
-        by_column = torch.logaddexp(by_column, column) if len(rows) < len(x) else column
-    return torch.cat(by_row).mean(), by_column.mean()
-
-
-def _reduce(rows: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    logits = rows @ y.T
-    return logits.logsumexp(dim=1), logits.logsumexp(dim=0)
+def _scalar(temperature: float | Tensor) -> Tensor:
+    return torch.as_tensor(temperature, dtype=torch.float64).reshape(())

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+import itertools
+import warnings
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from .checks import check_pairs, check_positive, enumerate_blocks
-from .contrastive import info_nce, info_nce_terms
-from .sphere import mean_cosine_unchecked, normalize, paired_cosine_unchecked, row_sums
+from .checks import check_number, check_pairs, check_positive, check_whole
+from .landscape import Landscape
+from .sphere import cosine_of_sums, normalize, row_sums
+from .sums import Distances, PairSums, products, row_slices
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Largest number of similarities held at once in retrieval: 16 MiB in float32.
-SIMILARITIES = 2**22
+# Similarities nearer than this are equal in retrieval. Products of the same unit rows at different
+# places of a matrix differ by at most a third of it, up to 8,192 dimensions.
+TIE = {torch.float32: 1e-6, torch.float64: 1e-13}
 # Shifts among which the smallest loss is sought, before it is refined.
 GRID = tuple(np.linspace(-0.5, 1, 76))
 
@@ -74,10 +78,7 @@ def l2i(x: Tensor, y: Tensor) -> Tensor:
     Source: Schrodi et al. (2025).
     """
     check_pairs(x, y)
-    total = x.new_zeros((), dtype=torch.float64)
-    for start, rows in enumerate_blocks(x):
-        difference = rows.double() - y[start : start + len(rows)].double()
-        total = total + torch.linalg.vector_norm(difference, dim=1).sum()
+    total: Tensor = Distances.apply(x, y, 1.0)
     return (total / len(x)).to(x.dtype)
 
 
@@ -101,8 +102,10 @@ def rmg(x: Tensor, y: Tensor) -> Tensor:
     Source: Schrodi et al. (2025), relative modality gap.
     """
     check_pairs(x, y)
-    between = (1 - paired_cosine_unchecked(x, y)) / 2
-    within = (1 - mean_cosine_unchecked(x)) / 4 + (1 - mean_cosine_unchecked(y)) / 4
+    *of_x, total_y, squares_y, own = PairSums.apply(x, y)
+    between = (1 - own / len(x)) / 2
+    cosines = [cosine_of_sums(*sums, len(x)) for sums in (of_x, (total_y, squares_y))]
+    within = (1 - (cosines[0] + cosines[1]) / 2) / 2
     if between + within <= torch.finfo(x.dtype).eps:
         raise ValueError("x, y: all rows coincide; expected at least two different embeddings")
     # Rounding alone can leave the interval, by about 1e-7 in float32.
@@ -131,40 +134,49 @@ def gap_share(x: Tensor, y: Tensor) -> Tensor:
     return (squares / squares.sum()).to(x.dtype)
 
 
-def modality_separability(x: Tensor, y: Tensor, folds: int = 5, seed: int = 0) -> float:
+def modality_separability(x: Tensor, y: Tensor, folds: int | None = None, seed: int = 0) -> float:
     """Cross-validated accuracy of a logistic regression that tells x from y.
 
+    A pair is held out together, because who has seen an image with its label is misled about a
+    caption like it. An accuracy below one half says nothing of how much the modalities mix, and
+    counts as one half. It is what means give that agree on the very rows they were taken of: the
+    more of x lies on one side of the held-out rows, the more of it lies on the other side of the
+    rest. After `closing` the number means something on other pairs than those of `fit` alone.
+
     Args:
-        x, y: unit rows, shape (N, D), N >= 2.
-        folds: number of folds, between 2 and N.
-        seed: order in which the rows are dealt to the folds.
+        x, y: unit rows, shape (N, D), N >= 2; row i of x is paired with row i of y.
+        folds: number of folds, between 2 and N; None: 5, or N if there are fewer pairs.
+        seed: order in which the pairs are dealt to the folds.
 
     Returns:
-        Accuracy on held-out rows: 1 when a hyperplane parts the modalities, about 0.5 when they
-        mix.
+        Accuracy on held-out rows, in [0.5, 1]: 1 when a hyperplane parts the modalities, 0.5 when
+        they mix.
 
     Raises:
-        ValueError: shapes differ, fewer than two rows, a row is not of unit length, or folds is
-            out of range.
+        ValueError: shapes differ, fewer than two rows, a row is not of unit length, or folds or
+            seed is out of range.
     """
     from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedKFold, cross_val_score
+    from sklearn.model_selection import KFold, cross_val_score
 
     check_pairs(x, y)
-    if not 2 <= folds <= len(x):
-        raise ValueError(f"folds: expected a whole number from 2 to N = {len(x)}, got {folds}")
+    n = len(x)
+    folds = min(5, n) if folds is None else check_whole(folds, "folds", 2, n, "N = ")
+    seed = check_whole(seed, "seed", 0, 2**32 - 1)
     rows = torch.cat([x, y]).detach().cpu().numpy()
-    labels = np.repeat([0, 1], len(x))
-    splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    labels = np.repeat([0, 1], n)
+    pairs = KFold(folds, shuffle=True, random_state=seed).split(np.arange(n))
+    splits = [[np.concatenate([part, part + n]) for part in parts] for parts in pairs]
     model = LogisticRegression(C=100, max_iter=1000)
-    return float(cross_val_score(model, rows, labels, cv=splits).mean())
+    return max(0.5, float(cross_val_score(model, rows, labels, cv=splits).mean()))
 
 
 def recall_at_k(x: Tensor, y: Tensor, k: int = 1) -> tuple[float, float]:
     """Share of rows whose partner is among the k most similar rows of the other modality.
 
     Ties count by their chance under a random order, so collapsed embeddings score k / N.
-    The similarities are made in blocks of rows.
+    Similarities that differ by rounding are ties, too. They are made in blocks, so memory does not
+    grow with N^2.
 
     Args:
         x, y: unit rows, shape (N, D), N >= 2; row i of x is paired with row i of y.
@@ -178,10 +190,20 @@ def recall_at_k(x: Tensor, y: Tensor, k: int = 1) -> tuple[float, float]:
             range.
     """
     check_pairs(x, y)
-    if not 1 <= k <= len(x):
-        raise ValueError(f"k: expected a whole number from 1 to N = {len(x)}, got {k}")
+    k = check_whole(k, "k", 1, len(x), "N = ")
     with torch.no_grad():
-        return _recall(x, y, k), _recall(y, x, k)
+        own = torch.cat([_own(x[part], y[part]) for part in row_slices(x)])
+        # Of each row of x, and of y: how many rows of the other are surely more similar than the
+        # partner, and how many are at least as similar.
+        counts = x.new_zeros(2, 2, len(x))
+        for rows, columns, block, spare in products(x, y):
+            for limit, margin in enumerate((TIE[x.dtype], -TIE[x.dtype])):
+                bounds = own + margin
+                counts[0, limit, rows] += torch.gt(block, bounds[rows, None], out=spare).sum(dim=1)
+                counts[1, limit, columns] += torch.gt(block, bounds[columns], out=spare).sum(dim=0)
+        more, at_least = counts.double().unbind(dim=1)
+        forth, back = ((k - more) / (at_least - more)).clamp(0, 1).mean(dim=1).tolist()
+    return forth, back
 
 
 def shift(x: Tensor, y: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
@@ -204,8 +226,7 @@ def shift(x: Tensor, y: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
 
     Source: Liang et al. (2022), section 4.2.
     """
-    if not math.isfinite(alpha):
-        raise ValueError(f"alpha: expected a finite number, got {alpha}")
+    alpha = check_number(alpha, "alpha")
     delta = gap_vector(x, y)
     return normalize(x - alpha * delta), normalize(y + alpha * delta)
 
@@ -232,48 +253,16 @@ def loss_landscape(
         numerator and denominator (image to text).
 
     Raises:
-        ValueError: shapes differ, fewer than two rows, a row is not of unit length, a temperature
-            is not above 0, or batch_size is out of range.
+        ValueError: shapes differ, fewer than two rows, a row is not of unit length, a moved row is
+            zero, a temperature is not above 0, nothing is given, or batch_size is out of range.
 
     Source: Liang et al. (2022), Fig. 3b-d.
     """
-    import pandas as pd
-
-    delta = gap_vector(x, y)
-    size = len(x) if batch_size is None else batch_size
-    if not 2 <= size <= len(x):
-        raise ValueError(f"batch_size: expected None or 2 to N = {len(x)}, got {batch_size}")
-    temperatures = list(temperatures)
-    for temperature in temperatures:
-        check_positive(temperature, "temperatures")
-    batches = [slice(start, start + size) for start in range(0, len(x) - size + 1, size)]
-    records = []
-    for alpha in alphas:
-        moved_x, moved_y = shift(x, y, alpha)
-        moved_gap = gap_vector(moved_x, moved_y)
-        distance = torch.linalg.vector_norm(moved_gap) * torch.sign(moved_gap @ delta)
-        for temperature in temperatures:
-            losses = [
-                (
-                    info_nce(moved_x[batch], moved_y[batch], temperature),
-                    *info_nce_terms(moved_x[batch], moved_y[batch], temperature),
-                )
-                for batch in batches
-            ]
-            loss, numerator, denominator = np.mean(
-                [[float(value) for value in row] for row in losses], axis=0
-            )
-            records.append(
-                {
-                    "alpha": float(alpha),
-                    "temperature": float(temperature),
-                    "distance": float(distance),
-                    "loss": loss,
-                    "numerator": numerator,
-                    "denominator": denominator,
-                }
-            )
-    return pd.DataFrame(records)
+    shifts, taus = _grid(x, y, alphas, temperatures)
+    landscape = Landscape(x, y, _batch(x, batch_size))
+    points = list(itertools.product(shifts, taus))
+    distances = landscape.distances(shifts).repeat(len(taus))
+    return _table(points, distances, landscape.terms(points, progress=True))
 
 
 def loss_minimum(
@@ -292,45 +281,82 @@ def loss_minimum(
         alphas: the grid, at least two; the minimum is sought between its ends.
 
     Returns:
-        A row per temperature, with the columns of `loss_landscape`. alpha is exact to about 1e-6.
+        A row per temperature, with the columns of `loss_landscape`. alpha is exact to about 1e-6,
+        unless it is an end of the grid, which a warning tells: the minimum may lie beyond.
 
     Raises:
         ValueError: as `loss_landscape`, or fewer than two alphas.
     """
-    import pandas as pd
     from scipy.optimize import minimize_scalar
 
-    grid = np.unique(np.fromiter(alphas, float))
+    shifts, taus = _grid(x, y, alphas, temperatures)
+    grid = sorted(set(shifts))
     if len(grid) < 2:
         raise ValueError(f"alphas: expected at least two different values, got {len(grid)}")
-    temperatures = list(temperatures)
-    landscape = loss_landscape(x, y, grid, temperatures, batch_size)
-    rows = []
-    for temperature in temperatures:
-        losses = landscape.loss[landscape.temperature == temperature].to_numpy()
-        best = int(losses.argmin())
-        found = minimize_scalar(
-            lambda alpha, tau: loss_landscape(x, y, [alpha], [tau], batch_size).loss[0],
+    landscape = Landscape(x, y, _batch(x, batch_size))
+    points = list(itertools.product(grid, taus))
+    losses = landscape.terms(points, progress=True)[:, 0].reshape(len(grid), len(taus))
+    found = []
+    for tau, curve in zip(taus, losses.T, strict=True):
+        best = int(curve.argmin())
+        alpha = minimize_scalar(
+            lambda alpha, tau: landscape.terms([(alpha, tau)])[0, 0],
             bounds=(grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]),
-            args=(temperature,),
+            args=(tau,),
             method="bounded",
             options={"xatol": 1e-7},
-        )
-        rows.append(loss_landscape(x, y, [found.x], [temperature], batch_size))
-    return pd.concat(rows, ignore_index=True)
+        ).x
+        if best in (0, len(grid) - 1) and curve[best] <= landscape.terms([(alpha, tau)])[0, 0]:
+            alpha = grid[best]
+            warnings.warn(
+                f"alphas: at temperature {tau:g} the loss is smallest at the end of the grid, "
+                f"{alpha:g}; the minimum may lie beyond it",
+                stacklevel=2,
+            )
+        found.append((float(alpha), tau))
+    distances = landscape.distances([alpha for alpha, _ in found])
+    return _table(found, distances, landscape.terms(found))
+
+
+def _grid(
+    x: Tensor, y: Tensor, alphas: Iterable[float], temperatures: Iterable[float]
+) -> tuple[list[float], list[float]]:
+    """The checked numbers of a landscape, once x and y are checked."""
+    check_pairs(x, y)
+    lists = []
+    for values, name, check in (
+        (alphas, "alphas", check_number),
+        (temperatures, "temperatures", check_positive),
+    ):
+        if not isinstance(values, Iterable) or isinstance(values, str):
+            raise ValueError(f"{name}: expected several numbers, got {values!r}")
+        lists.append([check(value, name) for value in values])
+        if not lists[-1]:
+            raise ValueError(f"{name}: expected at least one number, got none")
+    return lists[0], lists[1]
+
+
+def _batch(x: Tensor, batch_size: int | None) -> int:
+    if batch_size is None:
+        return len(x)
+    return check_whole(batch_size, "batch_size", 2, len(x), "N = ")
+
+
+def _table(
+    points: Sequence[tuple[float, float]],
+    distances: NDArray[np.float64],
+    terms: NDArray[np.float64],
+) -> pd.DataFrame:
+    import pandas as pd
+
+    columns = (*zip(*points, strict=True), distances, *terms.T)
+    names = ("alpha", "temperature", "distance", "loss", "numerator", "denominator")
+    return pd.DataFrame(dict(zip(names, columns, strict=True)))
 
 
 def _gap(x: Tensor, y: Tensor) -> Tensor:
     return (row_sums(x)[0] - row_sums(y)[0]) / len(x)
 
 
-def _recall(x: Tensor, y: Tensor, k: int) -> float:
-    found = 0.0
-    for start, rows in enumerate_blocks(x, max(1, SIMILARITIES // len(x))):
-        # 1 where another row is more similar than the partner, 0 for a tie, -1 where it is less.
-        similarity = rows @ y.T
-        order = similarity.sub_(similarity.diagonal(start)[:, None].clone()).sign_()
-        balance, decided = order.sum(dim=1), order.abs_().sum(dim=1)
-        greater, equal = (decided + balance) / 2, len(x) - decided
-        found += float(((k - greater) / equal).clamp(0, 1).double().sum())
-    return found / len(x)
+def _own(x: Tensor, y: Tensor) -> Tensor:
+    return (x.double() * y.double()).sum(dim=1).to(x.dtype)

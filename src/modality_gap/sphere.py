@@ -6,7 +6,6 @@ import math
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from .checks import (
     check_matrix,
@@ -16,11 +15,7 @@ from .checks import (
     complaint,
     enumerate_blocks,
 )
-
-# Rows per block of pairs. A pass over the pairs holds a few square blocks, of 36 MiB or more:
-# smaller ones would come from the heap, which the results kept between them would leave full of
-# holes.
-PAIR_ROWS = 3072
+from .sums import Distances, LogPotential, PairSums, RowSums, UnitRows
 
 
 def normalize(x: Tensor) -> Tensor:
@@ -36,16 +31,17 @@ def normalize(x: Tensor) -> Tensor:
         ValueError: a row is zero or not finite, or `x` is not a floating matrix.
     """
     check_matrix(x, "x", min_rows=1)
-    # Dividing by the largest entry first keeps the squares from overflowing or vanishing.
-    largest = x.detach().abs().amax(dim=1, keepdim=True)
-    good = torch.isfinite(largest) & (largest > 0)
-    if not good.all():
-        bad = int((~good).nonzero()[0, 0])
-        raise ValueError(
-            f"x: row {bad} {complaint(x[bad], 0.0)}; expected a finite row that is not zero"
-        )
-    scaled = x / largest
-    return scaled / torch.linalg.vector_norm(scaled, dim=1, keepdim=True)
+    for start, rows in enumerate_blocks(x.detach()):
+        largest = torch.maximum(rows.amax(dim=1), -rows.amin(dim=1))
+        good = torch.isfinite(largest) & (largest > 0)
+        if not good.all():
+            bad = int((~good).nonzero()[0])
+            raise ValueError(
+                f"x: row {start + bad} {complaint(rows[bad], 0.0)}; expected a finite row that "
+                "is not zero"
+            )
+    unit: Tensor = UnitRows.apply(x)
+    return unit
 
 
 def alignment(x: Tensor, y: Tensor, alpha: float = 2) -> Tensor:
@@ -64,8 +60,8 @@ def alignment(x: Tensor, y: Tensor, alpha: float = 2) -> Tensor:
     Source: Wang & Isola (2020), section 4.1.
     """
     check_pairs(x, y)
-    check_positive(alpha, "alpha")
-    return torch.linalg.vector_norm(x - y, dim=1).pow(alpha).mean()
+    total: Tensor = Distances.apply(x, y, check_positive(alpha, "alpha"))
+    return (total / len(x)).to(x.dtype)
 
 
 def uniformity(x: Tensor, t: float = 2) -> Tensor:
@@ -87,35 +83,8 @@ def uniformity(x: Tensor, t: float = 2) -> Tensor:
     Source: Wang & Isola (2020), section 4.1.
     """
     check_unit(x, "x")
-    check_positive(t, "t")
-    n, blocks, parts = len(x), x.split(PAIR_ROWS), []
-    recompute = torch.is_grad_enabled() and x.requires_grad and len(blocks) > 1
-    for i, rows in enumerate(blocks):
-        for columns in blocks[i:]:
-            diagonal = columns is rows
-            if diagonal and len(rows) == 1:
-                continue  # a last block of one row has no pair of its own
-            if recompute:  # in the backward pass, instead of keeping the block
-                part = checkpoint(_log_potential, rows, columns, t, diagonal, use_reentrant=False)
-            else:
-                part = _log_potential(rows, columns, t, diagonal)
-            parts.append(part)
-    total = torch.logsumexp(torch.stack(parts).double(), dim=0)
-    return (total - math.log(n * (n - 1) / 2)).to(x.dtype)
-
-
-def _log_potential(rows: Tensor, columns: Tensor, t: float, diagonal: bool) -> Tensor:
-    """log sum exp(-t ||a - b||^2) over a block; on a diagonal block over its pairs i < j."""
-    # -t ||a - b||^2 = (2 t a, -t ||a||^2, 1) . (b, 1, -t ||b||^2): one product and nothing else.
-    left = [2 * t * rows, -t * (rows * rows).sum(dim=1, keepdim=True), rows.new_ones(len(rows), 1)]
-    right = [columns, columns.new_ones(len(columns), 1), -t * (columns * columns).sum(1, True)]
-    exponents = torch.cat(left, dim=1) @ torch.cat(right, dim=1).T
-    if diagonal:
-        exponents.fill_diagonal_(-torch.inf)
-    largest = exponents.detach().max()
-    # In place: a block as large as this costs more to allocate than to fill.
-    total = exponents.sub_(largest).exp_().sum().log() + largest
-    return total - math.log(2) if diagonal else total
+    total: Tensor = LogPotential.apply(x, check_positive(t, "t"))
+    return (total - math.log(len(x) * (len(x) - 1) / 2)).to(x.dtype)
 
 
 def mean_cosine(x: Tensor) -> Tensor:
@@ -135,7 +104,7 @@ def mean_cosine(x: Tensor) -> Tensor:
     Source: Liang et al. (2022), section 2 (cone effect, Fig. 2a).
     """
     check_unit(x, "x")
-    return mean_cosine_unchecked(x).to(x.dtype)
+    return cosine_of_sums(*row_sums(x), len(x)).to(x.dtype)
 
 
 def paired_cosine(x: Tensor, y: Tensor) -> Tensor:
@@ -151,30 +120,16 @@ def paired_cosine(x: Tensor, y: Tensor) -> Tensor:
         ValueError: shapes differ, fewer than two rows, or a row is not of unit length.
     """
     check_pairs(x, y)
-    return paired_cosine_unchecked(x, y).to(x.dtype)
+    own: Tensor = PairSums.apply(x, y)[-1]
+    return (own / len(x)).to(x.dtype)
 
 
 def row_sums(x: Tensor) -> tuple[Tensor, Tensor]:
     """Sum of the rows, shape (D,), and sum of their squared lengths, in float64 and one pass."""
-    total = x.new_zeros(x.shape[1], dtype=torch.float64)
-    squares = x.new_zeros((), dtype=torch.float64)
-    for _, rows in enumerate_blocks(x):
-        rows = rows.double()
-        total = total + rows.sum(dim=0)
-        squares = squares + rows.flatten() @ rows.flatten()
+    total, squares = RowSums.apply(x)
     return total, squares
 
 
-def mean_cosine_unchecked(x: Tensor) -> Tensor:
-    """`mean_cosine` in float64, for rows already known to be of unit length."""
-    total, squares = row_sums(x)
-    return (total @ total - squares) / (len(x) * (len(x) - 1))
-
-
-def paired_cosine_unchecked(x: Tensor, y: Tensor) -> Tensor:
-    """`paired_cosine` in float64, for rows already known to be of unit length."""
-    total = x.new_zeros((), dtype=torch.float64)
-    for start, rows in enumerate_blocks(x):
-        partners = y[start : start + len(rows)]
-        total = total + rows.double().flatten() @ partners.double().flatten()
-    return total / len(x)
+def cosine_of_sums(total: Tensor, squares: Tensor, n: int) -> Tensor:
+    """Mean cosine of all pairs i != j, from the `row_sums` of n unit rows."""
+    return (total @ total - squares) / (n * (n - 1))

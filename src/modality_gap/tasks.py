@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .checks import check_pairs, check_positive, check_unit
+from .checks import check_pairs, check_positive, check_unit, check_whole
 from .closing import Pair
-from .gap import l2m, recall_at_k, rmg
+from .gap import TIE, l2m, recall_at_k, rmg
 
 QUERIES = 500  # rows of the mixed pool that are compared with all of it at once
 NEIGHBOURS = 10
@@ -23,7 +23,7 @@ NOISE = 0.5
 def mixed_recall(x: Tensor, y: Tensor) -> tuple[float, float]:
     """Share of queries that find their partner first among all other images and texts.
 
-    Ties count by their chance under a random order.
+    Ties, up to rounding, count by their chance under a random order.
 
     Args:
         x, y: unit rows, shape (N, D), N >= 2; row i of x is paired with row i of y.
@@ -39,9 +39,11 @@ def mixed_recall(x: Tensor, y: Tensor) -> tuple[float, float]:
     for start, similarity in _similarities(torch.cat([x, y])):
         rows = torch.arange(start, start + len(similarity))
         partner = similarity[rows - start, (rows + len(x)) % (2 * len(x))][:, None]
-        greater, equal = (similarity > partner).sum(1), (similarity == partner).sum(1)
-        found.append((greater == 0) / equal)
-    image, text = torch.cat(found).double().split(len(x))
+        more, at_least = (
+            (similarity > partner + margin).sum(1) for margin in (TIE[x.dtype], -TIE[x.dtype])
+        )
+        found.append((more == 0).double() / at_least)
+    image, text = torch.cat(found).split(len(x))
     return float(image.mean()), float(text.mean())
 
 
@@ -59,8 +61,7 @@ def cross_modal_neighbours(x: Tensor, y: Tensor, k: int = NEIGHBOURS) -> float:
             range.
     """
     check_pairs(x, y)
-    if not 1 <= k < 2 * len(x):
-        raise ValueError(f"k: expected 1 to 2 N - 1 = {2 * len(x) - 1}, got {k}")
+    k = check_whole(k, "k", 1, 2 * len(x) - 1, "2 N - 1 = ")
     others = []
     for start, similarity in _similarities(torch.cat([x, y])):
         is_text = torch.arange(start, start + len(similarity))[:, None] >= len(x)
@@ -127,8 +128,7 @@ def clusters(x: Tensor, y: Tensor, count: int, seed: int = 0) -> NDArray[np.int6
     from sklearn.cluster import KMeans
 
     check_pairs(x, y)
-    if not 1 <= count <= 2 * len(x):
-        raise ValueError(f"count: expected 1 to 2 N = {2 * len(x)}, got {count}")
+    count = check_whole(count, "count", 1, 2 * len(x), "2 N = ")
     rows = torch.cat([x, y]).numpy()
     found = KMeans(count, n_init=10, random_state=seed).fit_predict(rows)
     return np.asarray(found, dtype=np.int64).reshape(2, -1)
@@ -308,8 +308,7 @@ def _similarities(pool: Tensor) -> Iterator[tuple[int, Tensor]]:
 def _retrieval_logits(x: Tensor, y: Tensor, batch_size: int) -> Tensor:
     """Cosines, shape (2, batches, batch_size, batch_size): of images to texts, texts to images."""
     check_pairs(x, y)
-    if not 2 <= batch_size <= len(x):
-        raise ValueError(f"batch_size: expected 2 to N = {len(x)}, got {batch_size}")
+    batch_size = check_whole(batch_size, "batch_size", 2, len(x), "N = ")
     count = len(x) // batch_size
     a, b = (rows[: count * batch_size].view(count, batch_size, -1) for rows in (x, y))
     cosines = a @ b.transpose(1, 2)
