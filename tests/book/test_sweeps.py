@@ -71,7 +71,9 @@ def test_differences_are_the_largest_up_to_a_step(table: pd.DataFrame) -> None:
     assert sweeps.differences(table, "30", rows, until=100)["l2m"] == 30
 
 
-@pytest.mark.parametrize(("key", "steps"), [("none", [0]), ("30", [0, 25]), ("30", [100])])
+@pytest.mark.parametrize(
+    ("key", "steps"), [("none", [0]), ("none", [100]), ("30", [0, 25]), ("30", [100])]
+)
 def test_other_runs_or_steps_are_not_compared(
     table: pd.DataFrame, key: str, steps: list[int]
 ) -> None:
