@@ -196,7 +196,7 @@ def test_numbers_of_any_kind_become_plain_floats(glued: dict[str, str], values: 
 
 
 def test_both_numbers_are_recorded(glued: dict[str, str]) -> None:
-    ledger.record("mg-supplement8-l2m-3", 0.9, [-1, -0.9])
+    assert ledger.record("mg-supplement8-l2m-3", 0.9, [-1, -0.9]) == ledger.DIRECTION
     expected = '{"values": [0.9], "direction_values": [-1.0, -0.9]}'
     assert glued == {"ledger:mg-supplement8-l2m-3": expected}
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 
+import myst_nb
 import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from IPython.core.interactiveshell import InteractiveShell
 
 from modality_gap.book import numbers
 
@@ -100,17 +102,37 @@ def test_a_number(value: float, digits: int, text: str) -> None:
     assert numbers.number(value, digits) == text
 
 
-def test_glue_hands_over_plain_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    given: dict[str, object] = {}
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, object]]:
+    """What is displayed, as if in a notebook."""
+    outputs: list[tuple[object, object]] = []
+
+    def display(data: object, *, raw: bool, metadata: object) -> None:
+        assert raw
+        outputs.append((data, metadata))
+
     monkeypatch.setattr("IPython.get_ipython", object)
-    monkeypatch.setattr("myst_nb.glue", lambda name, value, display: given.update({name: value}))
+    monkeypatch.setattr("IPython.display.display", display)
+    monkeypatch.setattr("myst_nb.ext.glue.ipy_display", display)
+    return outputs
+
+
+def test_glue_hands_over_plain_numbers(shown: list[tuple[dict[str, str], object]]) -> None:
     numbers.glue({"a": torch.tensor(0.5), "b": np.float32(0.25), "c": 3, "d": "x ± y"})
-    assert given == {"a": 0.5, "b": 0.25, "c": 3, "d": "x ± y"}
-    assert [type(value) for value in given.values()] == [float, float, int, str]
+    assert [next(iter(data.values())) for data, _ in shown] == ["0.5", "0.25", "3", "'x ± y'"]
+
+
+@pytest.mark.parametrize("value", [0.1 + 0.2, 1e-12, float("nan"), -3, True, "0.50 ± 0.01", "it's"])
+def test_glue_is_that_of_myst_nb(shown: list[tuple[object, object]], value: float | str) -> None:
+    InteractiveShell.instance()  # which formats what MyST-NB glues
+    myst_nb.glue("name", value, display=False)
+    InteractiveShell.clear_instance()
+    numbers.glue({"name": value})
+    assert shown[0] == shown[1]
 
 
 def test_glue_does_nothing_outside_of_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("myst_nb.glue", None)
+    monkeypatch.setattr("IPython.display.display", None)
     numbers.glue({"a": 0.5})
-    monkeypatch.setitem(sys.modules, "myst_nb", None)  # not installed
+    monkeypatch.setitem(sys.modules, "IPython", None)  # not installed
     numbers.glue({"a": 0.5})

@@ -61,8 +61,8 @@ def record(
     id: str,
     values: SupportsFloat | Iterable[SupportsFloat],
     direction_values: Iterable[SupportsFloat] | None = None,
-) -> None:
-    """Enter what a chapter has measured. In a notebook it shows nothing.
+) -> str:
+    """Enter what a chapter has measured.
 
     The build of the book collects the records from the chapters' outputs and makes the ledger's
     page of them.
@@ -72,6 +72,9 @@ def record(
         values: the number, or one for each seed (arrays and tensors of one dimension will do).
         direction_values: what the claim's direction is asked of, if the claim says that this is
             another number.
+
+    Returns:
+        The verdict.
 
     Raises:
         ValueError: an unknown id, a claim that is only quoted, direction values where the claim
@@ -89,6 +92,7 @@ def record(
     if direction_values is not None:
         entry["direction_values"] = _floats(direction_values, "direction_values")
     glue({KEY + id: json.dumps(entry)})
+    return verdict(entry["values"], claim, entry.get("direction_values"))
 
 
 def _within(value: float, interval: Interval) -> bool:

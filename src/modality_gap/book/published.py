@@ -14,13 +14,14 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from ..embeddings import available_embeddings
-from ..experiments.published import MEASUREMENTS, measure
 from ..results import read
 from . import plots
 
 
 def at_hand(name: str) -> bool:
     """Whether the published files that a measurement needs are on this machine."""
+    from ..experiments.published import MEASUREMENTS  # takes seconds, and draw does not need it
+
     here = available_embeddings()
     return all(here[each] for each in MEASUREMENTS[name][1])
 
@@ -29,11 +30,13 @@ def table(name: str) -> pd.DataFrame:
     """A measurement: made now where the published files are at hand, else as stored.
 
     Args:
-        name: one of MEASUREMENTS.
+        name: one of `experiments.published.MEASUREMENTS`.
 
     Returns:
         The columns of the function of that name, and `set`: which of the published sets.
     """
+    from ..experiments.published import measure
+
     return measure(name) if at_hand(name) else read(f"published_{name}")[0]
 
 
