@@ -102,10 +102,11 @@ def rmg(x: Tensor, y: Tensor) -> Tensor:
     Source: Schrodi et al. (2025), relative modality gap.
     """
     check_pairs(x, y)
-    *of_x, total_y, squares_y, own = PairSums.apply(x, y)
-    between = (1 - own / len(x)) / 2
-    cosines = [cosine_of_sums(*sums, len(x)) for sums in (of_x, (total_y, squares_y))]
-    within = (1 - (cosines[0] + cosines[1]) / 2) / 2
+    n = len(x)
+    total_x, squares_x, total_y, squares_y, own = PairSums.apply(x, y)
+    between = (1 - own / n) / 2
+    cosines = cosine_of_sums(total_x, squares_x, n) + cosine_of_sums(total_y, squares_y, n)
+    within = (1 - cosines / 2) / 2
     if between + within <= torch.finfo(x.dtype).eps:
         raise ValueError("x, y: all rows coincide; expected at least two different embeddings")
     # Rounding alone can leave the interval, by about 1e-7 in float32.
@@ -299,13 +300,14 @@ def loss_minimum(
     found = []
     for tau, curve in zip(taus, losses.T, strict=True):
         best = int(curve.argmin())
-        alpha = minimize_scalar(
+        refined = minimize_scalar(
             lambda alpha, tau: landscape.terms([(alpha, tau)])[0, 0],
             bounds=(grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]),
             args=(tau,),
             method="bounded",
             options={"xatol": 1e-7},
-        ).x
+        )
+        alpha = float(refined.x)
         if best in (0, len(grid) - 1) and curve[best] <= landscape.terms([(alpha, tau)])[0, 0]:
             alpha = grid[best]
             warnings.warn(
@@ -313,7 +315,7 @@ def loss_minimum(
                 f"{alpha:g}; the minimum may lie beyond it",
                 stacklevel=2,
             )
-        found.append((float(alpha), tau))
+        found.append((alpha, tau))
     distances = landscape.distances([alpha for alpha, _ in found])
     return _table(found, distances, landscape.terms(found))
 

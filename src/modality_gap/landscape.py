@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .sphere import row_sums
 from .sums import row_slices, slices
 
 # Numbers held at once, of float64: of a block of cosines or of rows, 8 MiB; of all logarithms of
@@ -40,11 +41,7 @@ class Landscape:
         """
         self.x, self.y = x.detach(), y.detach()
         self.size, self.count = batch_size, len(x) // batch_size
-        sums = [
-            sum(rows[part].sum(dim=0, dtype=torch.float64) for part in row_slices(rows))
-            for rows in (self.x, self.y)
-        ]
-        self.delta = (sums[0] - sums[1]) / len(x)
+        self.delta = (row_sums(self.x)[0] - row_sums(self.y)[0]) / len(x)
         self.square = float(self.delta @ self.delta)
         along = []
         for part in row_slices(x):

@@ -228,7 +228,9 @@ class Contrast(Function):
                 found = terms.sum(dim).log_().add_(largest.squeeze(dim))
                 sums[part] = torch.logaddexp(sums[part], found)
         ctx.save_for_backward(x, y, temperature, by_row, by_column)
-        own = sum(x[p].double().flatten() @ y[p].double().flatten() for p in row_slices(x))
+        own = x.new_zeros((), dtype=torch.float64)
+        for part in row_slices(x):
+            own += x[part].double().flatten() @ y[part].double().flatten()
         return own / len(x), by_row.mean(), by_column.mean()
 
     @staticmethod

@@ -33,7 +33,7 @@ def glue(numbers: Mapping[str, SupportsFloat | str]) -> None:
         return
     for name, number in numbers.items():
         plain = number if isinstance(number, int | str) else float(number)
-        display(  # type: ignore[no-untyped-call]
+        display(
             {f"{RECORD}text/plain": repr(plain)},
             raw=True,
             metadata={"scrapbook": {"name": name, "mime_prefix": RECORD}},

@@ -69,7 +69,8 @@ def mean_sds(
     found = {}
     for column, *values in product(columns, *settings.values()):
         chosen = dict(zip(settings, values, strict=True))
-        found[form.format(column=column, **chosen)] = mean_sd(of_seeds(table, column, **chosen))
+        name = form.format(column=column, **chosen)
+        found[name] = mean_sd(of_seeds(table, str(column), **chosen))
     return found
 
 
