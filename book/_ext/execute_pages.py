@@ -299,8 +299,8 @@ def execute_pages(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> No
         logger.info("executed %s (%d of %d): %s", page.name, number, len(stale), how)
     if stale:
         logger.info("executed all in %.0f s", time.monotonic() - start)
-    for page in pages:  # what is not as it should be is read again by the next build
-        right = page.current and not page.failure and only in ("", page.name)
+    for page in pages:  # what failed, or was read while others lacked their figures, is read again
+        right = page.current and not page.failure and not only
         env.shown_states[page.name] = page.state if right else ""
 
 
