@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 from unittest import mock
 
@@ -11,11 +10,9 @@ from click.testing import CliRunner
 from jupyter_book.cli.main import main
 from sphinx.config import Config
 
+import book_build
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "book" / "_ext"))
-
-import book_build  # noqa: E402
-
 HEADER = """\
 ---
 jupytext:

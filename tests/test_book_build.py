@@ -13,6 +13,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
+from execute_pages import Page
 from small_book import FIGURE, ROOT, book_build, build, edit, executed, make
 
 CONE = (
@@ -105,6 +106,7 @@ def book(tmp_path: Path) -> Path:
     for name, text in PACKAGE.items():
         (package / f"{name}.py").write_text(text)
     (package / "figure.css").write_text("b { color: #aa0000 }")
+    (package / "book" / "claims.yaml").write_text("fox: 1")
     return tmp_path
 
 
@@ -135,6 +137,7 @@ def test_small_book(book: Path) -> None:
     edit(cone, "A square.", "A square, here.")
     edit(cone, "A filled square.", "A filled, dark square.")
     edit(package / "book" / "claims.py", "1", "2")
+    edit(package / "book" / "claims.yaml", "1", "2")
     edit(package / "cone.py", "pass", "return 1")
     edit(package / "figure.css", "#aa0000", "#00bb00")
     status, printed = build(book, BOOK_REPOSITORY_URL="https://github.com/owner/name")
@@ -193,6 +196,17 @@ def downloaded(book: Path) -> nbformat.NotebookNode:
     page = BeautifulSoup(page_of(book, "01_cone"), "html.parser")
     link = page.select_one(".btn-download-notebook-button")["href"]
     return nbformat.read(book / "_build" / "html" / "notebooks" / link, as_version=4)
+
+
+@pytest.mark.parametrize(("code", "follows"), [("ledger.record(1)", False), ("ledger.BY_ID", True)])
+def test_claims_count_for_a_page_that_reads_them(book: Path, code: str, follows: bool) -> None:
+    page = book / "notebooks" / "02_gap.md"
+    edit(page, 'ledger.record("fox")', code)
+    for name in ("claims.py", "claims.yaml"):
+        before = Page.read(book, "notebooks/02_gap", book / "_build").key
+        edit(book / "src" / "modality_gap" / "book" / name, "1", "2")
+        after = Page.read(book, "notebooks/02_gap", book / "_build").key
+        assert (before != after) == follows
 
 
 def test_one_page_is_built_alone(book: Path) -> None:

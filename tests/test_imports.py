@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import imports
 from small_book import ROOT
-
-import imports  # isort: skip (small_book knows where it is)
 
 FILES = {
     "__init__": "from .gap import rmg\nfrom .bias import moad as bias\nVERSION = 1\n",

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
+import ledger_page
 from modality_gap.book import claims, ledger
 from modality_gap.book.claims import Claim
 from small_book import FIGURE, build, edit, make
-
-import ledger_page  # isort: skip (small_book knows where it is)
 
 SAID = {
     "item": "Fox",

@@ -38,8 +38,7 @@ import imports
 logger = logging.getLogger(__name__)
 
 PACKAGE = Path("src", "modality_gap")
-CLAIMS = ("book/claims", "book/claims.py")
-# A page whose cells read them depends on them all the same.
+# A page depends on the claims if its cells read them.
 READS_CLAIMS = re.compile(r"\bledger\.(BY_ID|CLAIMS|verdict)\b")
 SHOWN = (".css", ".js")  # go into the output as they are, and are replaced there
 KERNELS = min(4, os.cpu_count() or 1)  # at once; each takes a core and up to a gigabyte
@@ -115,10 +114,10 @@ class Page:
         package = self.root / PACKAGE
         python = TransformerManager().transform_cell  # without %magic
         code = "\n".join(python(cell.source) for cell in self.code)
-        claims = frozenset(package / name for name in CLAIMS)
-        modules = imports.reach(code, package, frozenset() if READS_CLAIMS.search(code) else claims)
+        apart = [] if READS_CLAIMS.search(code) else list((package / "book").glob("claims.*"))
+        modules = imports.reach(code, package, frozenset(apart))
         beside = {path for module in modules for path in module.parent.iterdir() if path.is_file()}
-        data = {path for path in beside if path.suffix != ".py" and path.stem != "claims"}
+        data = {path for path in beside.difference(apart) if path.suffix != ".py"}
         return sorted(modules | data)
 
     @cached_property
