@@ -4,19 +4,24 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := book
-.PHONY: book test install lab serve bench experiments clean help
+.PHONY: book page test install lab serve bench experiments clean help
 
 book: $(INSTALLED)  ## build the website, executing every chapter that changed (the default)
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "The book: _build/html/index.html"
+
+page: $(INSTALLED)  ## build one page, executing it alone: make page PAGE=notebooks/03_modality_gap
+	BOOK_PAGE='$(or $(PAGE),$(error Name a page: make page PAGE=notebooks/03_modality_gap))' \
+	  $(BIN)/jupyter-book build . -W -n --keep-going
+	@echo "The page: _build/html/$(PAGE:.md=).html. The others are as they were; make book builds all."
 
 test: $(INSTALLED)  ## unit tests, every chapter as a test, and the checks of the built website
 	$(BIN)/python -m pytest $(ARGUMENTS)
 
 install: $(INSTALLED)  ## only set up .venv
 
-lab: $(INSTALLED)  ## open the chapters in JupyterLab
-	$(BIN)/jupyter lab notebooks
+lab: $(INSTALLED)  ## open the chapters in JupyterLab; kernels get one thread unless OMP_NUM_THREADS says more
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/jupyter lab notebooks
 
 serve: book  ## build, then serve the website at http://localhost:8000
 	$(BIN)/python -m http.server --directory _build/html --bind localhost 8000

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from unittest import mock
@@ -11,15 +13,49 @@ import jupytext
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
 
+ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+
+import execute_pages  # noqa: E402
+
 
 class TextNotebook(IPyNbFile):
-    """A chapter in Markdown, read by jupytext and run by nbval."""
+    """A chapter in Markdown, read by jupytext and run by nbval.
+
+    The build of the book takes the outputs from here, if every cell passed: no chapter runs twice.
+    """
 
     def collect(self) -> Iterable[IPyNbCell]:
         """One test for each code cell."""
         notebook = jupytext.read(self.path)
         with mock.patch("nbval.plugin.nbformat.read", return_value=notebook):
-            yield from super().collect()
+            self.cells = list(super().collect())
+        return self.cells
+
+    def setup(self) -> None:
+        """Start a kernel like those of the build."""
+        name = self.path.relative_to(ROOT).with_suffix("").as_posix()
+        self.page = execute_pages.Page.read(ROOT, name, ROOT / "_build")
+        self.start = time.monotonic()
+        environment = execute_pages.kernel_environment(ROOT / "_build")
+        with mock.patch.dict(os.environ, environment):
+            super().setup()
+
+    def teardown(self) -> None:
+        """Stop the kernel; keep what the cells have put out."""
+        super().teardown()
+        if all(getattr(cell, "passed", False) for cell in self.cells):
+            self.page.outputs = [cell.test_outputs for cell in self.cells]
+            self.page.keep(time.monotonic() - self.start)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> pytest.TestReport:
+    """Note on a cell whether it passed."""
+    report = yield
+    if report.when == "call":
+        item.passed = report.passed
+    return report
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> TextNotebook | None:
@@ -30,17 +66,22 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> TextNotebo
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Share the cores between the workers; no progress bars."""
-    # With more threads than cores the workers would spend their time waiting for each other.
-    workers = config.getoption("numprocesses") or 1  # unset in a worker, which inherits the setting
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    """One thread, so that the workers do not wait for each other; no progress bars."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ["TQDM_DISABLE"] = "1"
 
 
+# These take longest, so they come first. The site's tests follow others, not a chapter at once: by
+# then the chapters are through, and the build finds what they have put out.
+SLOW = ["test_experiments", "test_training", "test_site", "test_sweeps", "test_published"]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with what takes longest, the build of the site and the chapters: no worker idles."""
-    chapters = sorted((Path(__file__).parent / "notebooks").glob("*.md"), reverse=True)
-    slow = ["test_site.py", *(path.name for path in chapters)]
-    rank = {name: place for place, name in enumerate(slow)}
-    items.sort(key=lambda item: rank.get(item.path.name, len(slow)))
+    """The chapters, the slow files, the others: no worker idles in the end."""
+
+    def place(item: pytest.Item) -> int:
+        if isinstance(item, IPyNbCell):
+            return -1 if item.path.parent.name == "notebooks" else 0
+        return SLOW.index(item.path.stem) + 1 if item.path.stem in SLOW else len(SLOW) + 1
+
+    items.sort(key=place)

@@ -1,7 +1,10 @@
-"""The book's Sphinx extension: its functions, and a small book built again and again."""
+"""The book's Sphinx extensions: their functions, and a small book built again and again."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,15 +13,13 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "book" / "_ext"))
+from execute_pages import Page
+from small_book import FIGURE, ROOT, book_build, build, edit, executed, make
 
-import book_build  # noqa: E402
-from small_book import FIGURE, HEADER, build, edit, make  # noqa: E402
+CONE = (
+    """\
+# A cone
 
-CHAPTER = (
-    HEADER
-    + """\
 See {numref}`fig-square` in {ref}`the section <section>`.
 
 (section)=
@@ -34,18 +35,28 @@ for _ in tqdm(range(3)):
 """
     + FIGURE
 )
+GAP = """\
+# A gap
 
+```{code-cell} ipython3
+from IPython.display import HTML
+import modality_gap as mg
+from modality_gap.book import ledger
 
-def test_hash_follows_names_and_contents(tmp_path: Path) -> None:
-    (tmp_path / "a.py").write_text("1")
-    before = book_build.source_hash(tmp_path)
-    (tmp_path / "__pycache__").mkdir()
-    (tmp_path / "__pycache__" / "a.pyc").write_text("compiled")
-    assert book_build.source_hash(tmp_path) == before
-    (tmp_path / "a.py").rename(tmp_path / "b.py")
-    renamed = book_build.source_hash(tmp_path)
-    (tmp_path / "b.py").write_text("2")
-    assert len({before, renamed, book_build.source_hash(tmp_path)}) == 3
+ledger.record("fox")
+HTML(f"<style>{mg.style()}</style><b>{mg.gap()}</b>")
+```
+"""
+PACKAGE = {
+    "__init__": "from .cone import cone\nfrom .figure import style\nfrom .gap import gap\n",
+    "book/__init__": "",
+    "book/claims": "CLAIMS = {'fox': 1}\n",
+    "cone": "def cone(): pass\n",
+    "figure": "from pathlib import Path\n\n"
+    "def style(): return Path(__file__).with_name('figure.css').read_text()\n",
+    "gap": "def gap(): return 'forty-two'\n",
+    "book/ledger": "from .claims import CLAIMS\n\ndef record(name): return CLAIMS[name]\n",
+}
 
 
 def test_darken_replaces_only_the_named_colors() -> None:
@@ -89,24 +100,83 @@ def test_launch_links_only_where_they_work(
 
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
-    make(tmp_path, CHAPTER)
-    (tmp_path / "src" / "modality_gap" / "gap.py").write_text("")
+    make(tmp_path, {"01_cone": CONE, "02_gap": GAP})
+    package = tmp_path / "src" / "modality_gap"
+    (package / "book").mkdir()
+    for name, text in PACKAGE.items():
+        (package / f"{name}.py").write_text(text)
+    (package / "figure.css").write_text("b { color: #aa0000 }")
+    (package / "book" / "claims.yaml").write_text("fox: 1")
     return tmp_path
 
 
-def test_small_book(book: Path) -> None:
-    built = build(book)
-    assert built.returncode == 0, built.stdout
-    assert built.stdout.count("Executed notebook") == 1
-    assert "_build/html/index.html" in built.stdout
+def page_of(book: Path, name: str) -> str:
+    return (book / "_build" / "html" / "notebooks" / f"{name}.html").read_text()
 
+
+def title_of(book: Path, name: str) -> str:
+    page = BeautifulSoup(page_of(book, name), "html.parser")
+    return " ".join(page.select_one("article h1").get_text().split())
+
+
+def test_small_book(book: Path) -> None:
+    """Its pages; what of it runs again after which change; and a page without execution."""
+    status, printed = build(book)
+    assert status == 0, printed
+    assert executed(printed) == ["notebooks/01_cone", "notebooks/02_gap"]
+    check_cone(book)
+    assert "forty-two" in page_of(book, "02_gap")
+
+    status, printed = build(book)
+    assert status == 0
+    assert "0 added, 0 changed, 0 removed" in printed
+
+    cone, gap = (book / "notebooks" / f"{name}.md" for name in ("01_cone", "02_gap"))
+    package = book / "src" / "modality_gap"
+    edit(cone, "See", "Now see")
+    edit(cone, "A square.", "A square, here.")
+    edit(cone, "A filled square.", "A filled, dark square.")
+    edit(package / "book" / "claims.py", "1", "2")
+    edit(package / "book" / "claims.yaml", "1", "2")
+    edit(package / "cone.py", "pass", "return 1")
+    edit(package / "figure.css", "#aa0000", "#00bb00")
+    status, printed = build(book, BOOK_REPOSITORY_URL="https://github.com/owner/name")
+    assert status == 0, printed
+    assert executed(printed) == []
+    text = page_of(book, "01_cone")
+    assert "A square, here." in text
+    assert 'alt="A filled, dark square."' in text
+    assert "mybinder.org/v2/gh/owner/name/main?urlpath=lab/tree/notebooks/01_cone.md" in text
+    assert 'href="https://github.com/owner/name/edit/main/notebooks/01_cone.md"' in text
+    first = downloaded(book).cells[0]
+    assert "modality-gap @ git+https://github.com/owner/name@main" in first.source
+    assert "#00bb00" in page_of(book, "02_gap")
+    assert "#aa0000" not in page_of(book, "02_gap")
+
+    edit(package / "gap.py", "forty-two", "forty-three")
+    status, printed = build(book)
+    assert status == 0
+    assert executed(printed) == ["notebooks/02_gap"]
+    assert "forty-three" in page_of(book, "02_gap")
+
+    edit(book / "_config.yml", "execute_notebooks: cache", 'execute_notebooks: "off"')
+    edit(gap, "# A gap", "# The gap")
+    edit(gap, "<b>", "<b>It is ")
+    status, printed = build(book)
+    assert status == 0, printed
+    assert executed(printed) == []
+    assert "The gap" in page_of(book, "02_gap")
+    assert "forty-three" in page_of(book, "02_gap")
+
+
+def check_cone(book: Path) -> None:
+    """Numbers, figure and download of the page."""
     html = book / "_build" / "html"
-    page = BeautifulSoup((html / "notebooks" / "04_cone.html").read_text(), "html.parser")
-    assert page.select_one("article h1").get_text().startswith("4. A cone")
-    assert page.select_one("article h2").get_text().startswith("4.1. A section")
-    assert page.find("a", href="#fig-square").get_text() == "Figure 4.1"
-    assert page.select_one(".eqno").get_text().startswith("(4.1)")
-    assert page.select_one("nav.bd-links a.current, nav .current > a").get_text().startswith("4.")
+    page = BeautifulSoup(page_of(book, "01_cone"), "html.parser")
+    assert page.select_one("article h1").get_text().startswith("1. A cone")
+    assert page.select_one("article h2").get_text().startswith("1.1. A section")
+    assert page.find("a", href="#fig-square").get_text() == "Figure 1.1"
+    assert page.select_one(".eqno").get_text().startswith("(1.1)")
 
     images = page.select("figure img")
     assert [image["class"] for image in images] == [["only-light"], ["only-dark"]]
@@ -118,41 +188,100 @@ def test_small_book(book: Path) -> None:
 
     assert "widget" not in str(page)
     assert not page.select(".dropdown-launch-buttons, .btn-source-repository-button")
-    download = page.select_one(".btn-download-notebook-button")["href"]
-    notebook = nbformat.read(html / "notebooks" / download, as_version=4)
-    assert not any(cell.get("outputs") for cell in notebook.cells)
+    assert not any(cell.get("outputs") for cell in downloaded(book).cells)
 
-    unchanged = build(book)
-    assert unchanged.returncode == 0
-    assert "0 added, 0 changed, 0 removed" in unchanged.stdout
 
-    edit(book / "notebooks" / "04_cone.md", "See", "Now see")
-    prose = build(book)
-    assert prose.returncode == 0
-    assert "0 added, 1 changed, 0 removed" in prose.stdout
-    assert "Executed notebook" not in prose.stdout
+def downloaded(book: Path) -> nbformat.NotebookNode:
+    """The first chapter as its page offers it."""
+    page = BeautifulSoup(page_of(book, "01_cone"), "html.parser")
+    link = page.select_one(".btn-download-notebook-button")["href"]
+    return nbformat.read(book / "_build" / "html" / "notebooks" / link, as_version=4)
 
-    edit(book / "src" / "modality_gap" / "gap.py", "", "GAP = 1\n")
-    package = build(book, BOOK_REPOSITORY_URL="https://github.com/owner/name")
-    assert package.returncode == 0
-    assert package.stdout.count("Executed notebook") == 1
-    assert len(list((book / "_build" / ".jupyter_cache").iterdir())) == 1
-    text = (html / "notebooks" / "04_cone.html").read_text()
-    assert "mybinder.org/v2/gh/owner/name/main?urlpath=lab/tree/notebooks/04_cone.md" in text
-    assert 'href="https://github.com/owner/name/edit/main/notebooks/04_cone.md"' in text
-    first = nbformat.read(html / "notebooks" / download, as_version=4).cells[0]
-    assert "modality-gap @ git+https://github.com/owner/name@main" in first.source
 
-    edit(book / "notebooks" / "04_cone.md", "    pass\n", "    assert _ < 1, 'no'\n")
-    for _ in range(2):  # a second try must not pass because nothing changed since the first
-        failed = build(book)
-        assert failed.returncode == 1
-        last = failed.stdout.strip().splitlines()[-1]
-        assert last == ("FAILED: notebooks/04_cone.md, code cell 1 (line 20): AssertionError: no")
+@pytest.mark.parametrize(("code", "follows"), [("ledger.record(1)", False), ("ledger.BY_ID", True)])
+def test_claims_count_for_a_page_that_reads_them(book: Path, code: str, follows: bool) -> None:
+    page = book / "notebooks" / "02_gap.md"
+    edit(page, 'ledger.record("fox")', code)
+    for name in ("claims.py", "claims.yaml"):
+        before = Page.read(book, "notebooks/02_gap", book / "_build").key
+        edit(book / "src" / "modality_gap" / "book" / name, "1", "2")
+        after = Page.read(book, "notebooks/02_gap", book / "_build").key
+        assert (before != after) == follows
+
+
+def test_one_page_is_built_alone(book: Path) -> None:
+    edit(book / "notebooks" / "02_gap.md", "# A gap\n", "# A gap\n\nAs {numref}`fig-square` has.\n")
+    status, printed = build(book, BOOK_PAGE="notebooks/02_gap.md")
+    assert status == 0, printed
+    assert executed(printed) == ["notebooks/02_gap"]
+    assert "forty-two" in page_of(book, "02_gap")
+    assert "2. A gap" in title_of(book, "02_gap")
+
+    status, printed = build(book)
+    assert status == 0, printed
+    assert executed(printed) == ["notebooks/01_cone"]
+    assert 'href="01_cone.html#fig-square"' in page_of(book, "02_gap")
+
+    edit(book / "notebooks" / "02_gap.md", "# A gap\n", "# A gap\n\nOf {term}`klip`.\n")
+    edit(book / "notebooks" / "01_cone.md", "See", "See {term}`klip` and")
+    status, printed = build(book, BOOK_PAGE="notebooks/02_gap")
+    assert status == 1
+    assert "02_gap.md" in printed.splitlines()[-1]
+    assert "klip" in printed.splitlines()[-1]
+    assert not any("01_cone.md" in line and "WARNING" in line for line in printed.splitlines())
+
+    edit(book / "notebooks" / "02_gap.md", "{term}`klip`", "CLIP")
+    status, printed = build(book)
+    assert status == 1, "what the one page hid comes out"
+    assert executed(printed) == []
+    assert "klip" in printed.splitlines()[-1]
+    assert "01_cone.md" in printed.splitlines()[-1]
+
+
+def test_page_that_is_not_in_the_book(book: Path) -> None:
+    status, printed = build(book, BOOK_PAGE="notebooks/03")
+    assert status == 1
+    assert "PAGE=notebooks/03 is none of book/intro, notebooks/01_cone" in printed
+
+
+def test_failed_cell_is_the_last_line(tmp_path: Path) -> None:
+    book = make(tmp_path, {"01_cone": CONE})
+    edit(book / "notebooks" / "01_cone.md", "    pass\n", "    assert _ < 1, 'no'\n")
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", book, "-W", "-n"]
+    failed = subprocess.run(
+        [*command, "--keep-going"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    line = "FAILED: notebooks/01_cone.md, code cell 1 (line 20): AssertionError: no"
+    assert failed.returncode == 1
+    assert failed.stdout.rstrip().splitlines()[-1] == line
+    # A second try must not pass because nothing changed since the first.
+    status, printed = build(book)
+    assert status == 1
+    assert executed(printed) == ["notebooks/01_cone"]
+    assert printed.splitlines()[-1] == line
+
+
+def test_build_takes_what_the_tests_of_chapters_put_out(tmp_path: Path) -> None:
+    wrong = "# A fault\n\n```{code-cell} ipython3\nassert False, 'no'\n```\n"
+    book = make(tmp_path, {"01_cone": CONE, "02_fault": wrong})
+    shutil.copy(ROOT / "conftest.py", book)
+    command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", book, "-n", "0"]
+    ran = subprocess.run(
+        [*command, "--nbval-lax", "--nbval-current-env", "notebooks"],
+        cwd=book,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert "1 failed, 2 passed" in ran.stdout
+    assert "Cell 0: Cell execution caused an exception" in ran.stdout
+    status, printed = build(book)
+    assert status == 1
+    assert executed(printed) == ["notebooks/02_fault"]
+    check_cone(book)
 
 
 def test_page_that_is_missing_fails_the_build(book: Path) -> None:
-    (book / "notebooks" / "04_cone.md").unlink()
-    built = build(book)
-    assert built.returncode == 1
-    assert "FAILED: _toc.yml names notebooks/04_cone" in built.stdout
+    (book / "notebooks" / "01_cone.md").unlink()
+    status, printed = build(book)
+    assert status == 1
+    assert "FAILED: _toc.yml names notebooks/01_cone" in printed

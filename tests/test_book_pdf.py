@@ -149,10 +149,20 @@ def test_browser_that_does_not_start_is_none(
 def test_no_pdf_is_made_if_none_is_wanted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MODALITY_GAP_BROWSER", "none")
     (tmp_path / book_pdf.NAME).write_text("of an earlier build")
-    config = SimpleNamespace(book_pdf=True)
+    config = SimpleNamespace(book_pdf=True, book_page="")
     book_pdf.decide(SimpleNamespace(outdir=tmp_path), config)
     assert config.book_pdf is False
     assert not (tmp_path / book_pdf.NAME).exists()
+
+
+def test_build_of_one_page_leaves_the_pdf_as_it_is(tmp_path: Path) -> None:
+    config = SimpleNamespace(book_pdf=False, book_page="book/intro")
+    for made in (False, True):
+        book_pdf.decide(SimpleNamespace(outdir=tmp_path), config)
+        assert config.book_pdf is made
+        app = SimpleNamespace(config=config, statuscode=0, builder=SimpleNamespace(name="html"))
+        book_pdf.make_pdf(app, None)
+        (tmp_path / book_pdf.NAME).write_text("of an earlier build")
 
 
 @pytest.mark.parametrize("made", [True, False])

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -269,6 +270,8 @@ def test_a_chapter_weighs_at_most_one_and_a_half_megabytes() -> None:
 
 # In the browser
 
+ROOT_ELEMENT = "document.documentElement"
+
 
 @pytest.fixture(scope="module")
 def browser(site: None) -> Iterator[Browser]:
@@ -294,9 +297,9 @@ def address(request: pytest.FixtureRequest) -> Iterator[str]:
         server.shutdown()
 
 
-def open_page(browser: Browser, address: str, name: str, **view: object) -> tuple[Page, list[str]]:
+def open_page(browser: Browser, address: str, name: str) -> tuple[Page, list[str]]:
     """A page with the network off, and what the browser complains about, kept up to date."""
-    page = browser.new_page(**view)
+    page = browser.new_page(color_scheme="light")
     complaints: list[str] = []
 
     def refuse(route: Route) -> None:
@@ -320,17 +323,42 @@ def open_page(browser: Browser, address: str, name: str, **view: object) -> tupl
     return page, complaints
 
 
-def test_no_page_asks_for_anything_that_the_site_does_not_hold(
-    browser: Browser, address: str
-) -> None:
+@dataclass(frozen=True)
+class Visit:
+    """What was seen of a page that was opened once."""
+
+    complaints: list[str]
+    too_wide: list[str]  # the colour schemes in which it is wider than a phone
+
+
+@pytest.fixture(scope="module")
+def visits(browser: Browser, address: str) -> dict[str, Visit]:
+    """Every page, opened once, then made as narrow as a phone, then dark."""
     seen = {}
     for file in all_pages():
         name = file.relative_to(HTML).as_posix()
         page, complaints = open_page(browser, address, name)
+        page.set_viewport_size({"width": 390, "height": 844})
+        too_wide = []
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            # After two frames the page is drawn anew.
+            page.evaluate("new Promise(f => requestAnimationFrame(() => requestAnimationFrame(f)))")
+            assert page.evaluate(f"{ROOT_ELEMENT}.dataset.theme") == scheme
+            if page.evaluate(f"{ROOT_ELEMENT}.scrollWidth > {ROOT_ELEMENT}.clientWidth"):
+                too_wide.append(scheme)
         page.close()
-        if complaints:
-            seen[name] = complaints
-    assert seen == {}
+        seen[name] = Visit(complaints, too_wide)
+    return seen
+
+
+def test_no_page_asks_for_anything_that_the_site_does_not_hold(visits: dict[str, Visit]) -> None:
+    assert {name: visit.complaints for name, visit in visits.items() if visit.complaints} == {}
+
+
+def test_no_page_is_wider_than_a_phone(visits: dict[str, Visit]) -> None:
+    names = [page.relative_to(HTML).as_posix() for page in toc_pages()]
+    assert {name: visits[name].too_wide for name in names if visits[name].too_wide} == {}
 
 
 def test_a_search_finds_pages_without_a_complaint(browser: Browser, address: str) -> None:
@@ -339,21 +367,6 @@ def test_a_search_finds_pages_without_a_complaint(browser: Browser, address: str
     assert page.locator("#search-results li a[href*='07_temperature.html']").count() > 0
     assert complaints == []
     page.close()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_is_wider_than_a_phone(browser: Browser, address: str, scheme: str) -> None:
-    wide = []
-    for file in toc_pages():
-        name = file.relative_to(HTML).as_posix()
-        page, _ = open_page(
-            browser, address, name, viewport={"width": 390, "height": 844}, color_scheme=scheme
-        )
-        root = "document.documentElement"
-        if page.evaluate(f"{root}.scrollWidth > {root}.clientWidth"):
-            wide.append(name)
-        page.close()
-    assert wide == []
 
 
 def test_formulas_are_set(browser: Browser, address: str) -> None:

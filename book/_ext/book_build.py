@@ -1,37 +1,34 @@
 """The book's own build steps, as a Sphinx extension.
 
-- The cache of executed chapters follows the state of `src/`, not only of the chapter.
-- A chapter keeps the number in its file name, on the page, in the sidebar and in its figures.
 - Every SVG figure gets a second version for the dark page.
 - Every chapter can be downloaded as a notebook; Binder, Colab and repository buttons appear only
   when the build is told where the repository is.
-- A failed cell, a missing page, or any warning makes the build end with an error, every time.
+- A failed cell, a missing page, or any warning makes the build end with an error, every time, and
+  stands in its last lines.
 """
 
 from __future__ import annotations
 
 import atexit
-import copy
-import hashlib
-import json
 import os
 import re
-import shutil
 import sys
+from logging import Filter, LogRecord, getLogger
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import jupytext
 import nbformat
 from docutils import nodes
-from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.application import Sphinx
 from sphinx.config import Config
-from sphinx.environment import BuildEnvironment
-from sphinx.environment.collectors.toctree import TocTreeCollector
 from sphinx.transforms import SphinxTransform
-
-CHAPTER = re.compile(r"notebooks/(\d\d)_\w+")
+from sphinx.util.logging import (
+    NAMESPACE,
+    SafeEncodingWriter,
+    WarningLogRecordTranslator,
+    WarningStreamHandler,
+)
 
 # Where the repository is, if the build is told:
 #   BOOK_REPOSITORY_URL     for example https://github.com/owner/name; repository and Binder buttons
@@ -51,90 +48,12 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the steps with Sphinx."""
     for name, (variable, default) in SETTINGS.items():
         app.add_config_value(name, os.environ.get(variable, default), "html")
-    app.connect("config-inited", set_kernel_environment)
-    app.connect("config-inited", set_execution_cache)
+    collect_warnings(app)
     app.connect("config-inited", set_repository)
-    # Sphinx numbers sections and figures at this event, with the default priority of 500.
-    app.connect("env-get-updated", restore_running_numbers, priority=400)
-    app.connect("env-get-updated", number_chapters, priority=600)
     app.add_transform(DarkFigures)
     app.connect("html-page-context", add_notebook_buttons)
     app.connect("build-finished", check_build)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
-
-
-# Execution
-
-
-# IPython's configuration of the kernels that execute the chapters.
-KERNEL_CONFIG = """\
-# Otherwise every kernel warns that it listens on the local machine unencrypted.
-c.IPKernelApp.log_level = "ERROR"
-# In a notebook tqdm.auto heeds no TQDM_DISABLE, and its widgets load scripts from elsewhere.
-c.InteractiveShellApp.exec_lines = [
-    "import tqdm, tqdm.auto; tqdm.auto.tqdm, tqdm.auto.trange = tqdm.tqdm, tqdm.trange; del tqdm"
-]
-"""
-
-
-def set_kernel_environment(app: Sphinx, config: Config) -> None:
-    """Set what the kernels inherit: no progress bars, and nothing of the user's own settings."""
-    profile = Path(app.outdir).parent / ".ipython" / "profile_default"
-    profile.mkdir(parents=True, exist_ok=True)
-    (profile / "ipython_kernel_config.py").write_text(KERNEL_CONFIG)
-    os.environ["IPYTHONDIR"] = str(profile.parent)
-    os.environ["MPLCONFIGDIR"] = str(Path(app.outdir).parent / ".matplotlib")
-    os.environ["TQDM_DISABLE"] = "1"
-    # Interactive figures as HTML that runs alone: no kernel connection, no widget manager.
-    os.environ["MODALITY_GAP_STATIC"] = "1"
-
-
-def source_hash(folder: Path) -> str:
-    """Hash of the names and contents of the files in a folder, without Python's own caches."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-            digest.update(f"{path.relative_to(folder).as_posix()}\n{content}\n".encode())
-    return digest.hexdigest()[:16]
-
-
-def set_execution_cache(app: Sphinx, config: Config) -> None:
-    """Put the cache of executed chapters in a folder named after the state of `src/`.
-
-    MyST-NB looks a chapter up by its code cells alone. With a new path it finds nothing and
-    executes again; and as the path is part of the configuration, Sphinx reads the pages again.
-    """
-    state = source_hash(Path(app.srcdir) / "src" / "modality_gap")
-    config.nb_execution_cache_path = str(Path(app.outdir).parent / ".jupyter_cache" / state)
-
-
-# Chapter numbers
-
-
-def restore_running_numbers(app: Sphinx, env: BuildEnvironment) -> list[str]:
-    """Let Sphinx compare its running numbers with those of the last build, not with ours."""
-    if hasattr(env, "running_numbers"):
-        env.toc_secnumbers, env.toc_fignumbers = env.running_numbers
-    return []
-
-
-def number_chapters(app: Sphinx, env: BuildEnvironment) -> list[str]:
-    """Replace the running number of a chapter by the one in its file name.
-
-    Figures, equations, theorems and exercises take their first number from here too.
-    """
-    env.running_numbers = copy.deepcopy((env.toc_secnumbers, env.toc_fignumbers))
-    for docname, numbers in env.toc_secnumbers.items():
-        if chapter := CHAPTER.fullmatch(docname):
-            first = int(chapter[1])
-            for anchor, number in numbers.items():
-                numbers[anchor] = (first, *number[1:]) if number else number
-            for entry in [env.titles[docname], *env.tocs[docname].findall(nodes.reference)]:
-                if entry.get("secnumber"):
-                    entry["secnumber"] = [first, *entry["secnumber"][1:]]
-    TocTreeCollector().assign_figure_numbers(env)
-    return []
 
 
 # Figures for the dark page
@@ -167,9 +86,7 @@ class DarkFigures(SphinxTransform):
             path = Path(self.env.relfn2path(image["uri"])[1])
             if path.suffix != ".svg" or not path.is_file():
                 continue
-            from modality_gap.book.plots import (
-                DARK,  # imports PyTorch: only where a figure needs it
-            )
+            from modality_gap.book.plots import DARK  # takes seconds: only where a figure needs it
 
             dark_path = drawn / f"{path.stem}.dark.svg"
             svg = round_paths(darken(path.read_text("utf-8"), DARK))
@@ -252,54 +169,59 @@ def set_repository(app: Sphinx, config: Config) -> None:
 # The end of the build
 
 
+class Repeated(SafeEncodingWriter):
+    """A stream of warnings that remembers what was written."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        """Write to that stream."""
+        super().__init__(stream)
+        self.written: list[str] = []
+
+    def write(self, data: str) -> None:
+        """Write, and remember."""
+        super().write(data)
+        self.written.append(data.rstrip())
+
+
+class OnlyFrom(Filter):
+    """Lets the warnings of one page pass: the others may show old outputs, or none."""
+
+    def __init__(self, app: Sphinx) -> None:
+        """Let the page of `app.config.book_page` pass."""
+        super().__init__()
+        self.app = app
+
+    def filter(self, record: LogRecord) -> bool:
+        """Whether the warning is about the page, and not about a figure that another page lacks."""
+        here = f"/{self.app.config.book_page}.md:" in f"{getattr(record, 'location', '')}:"
+        bare = any(not page.outputs for page in self.app.book_pages.values())
+        return here and not (bare and getattr(record, "subtype", "") in ("ref", "numref"))
+
+
+def collect_warnings(app: Sphinx) -> None:
+    """Keep all warnings, for the last lines of the build."""
+    (handler,) = (h for h in getLogger(NAMESPACE).handlers if isinstance(h, WarningStreamHandler))
+    handler.setStream(Repeated(handler.stream))
+    app.book_warnings = handler.stream.written
+    if app.config.book_page:
+        # Before Sphinx counts them.
+        handler.filters[:0] = [WarningLogRecordTranslator(app), OnlyFrom(app)]
+
+
 def check_build(app: Sphinx, exception: Exception | None) -> None:
-    """Turn failed cells and missing pages into errors that nobody can overlook."""
-    if exception is not None:  # such as a kernel that died
-        page = app.env.temp_data.get("docname") if app.env else None
-        problems = [f"FAILED: {page}, {type(exception).__name__}: {exception}"] if page else []
-    else:
-        problems = failed_cells(app) + missing_pages(app)
+    """Turn failed cells and missing pages into errors, and say last what was wrong."""
+    pages = getattr(app, "book_pages", {}).values()
+    problems = [f"FAILED: {page.failure}" for page in pages if page.failure]
+    if exception is None:
+        problems += missing_pages(app)
     if problems or app._warncount:
         # Sphinx does not repeat a warning for a page it has not read again: read all next time.
         Path(app.doctreedir, "environment.pickle").unlink(missing_ok=True)
     if problems:
         app.statuscode = 1
+    if lines := app.book_warnings + problems:
         # Printed when Python ends, so that it stands below everything else.
-        atexit.register(print, "\n" + "\n".join(problems), file=sys.stderr)
-    if problems or exception:
-        return
-    cache = Path(app.config.nb_execution_cache_path)
-    for old in cache.parent.iterdir():
-        if old != cache:
-            shutil.rmtree(old) if old.is_dir() else old.unlink()
-
-
-def failed_cells(app: Sphinx) -> list[str]:
-    """One sentence for every chapter with a failed cell: file, number of the cell, exception."""
-    problems = []
-    for docname, data in NbMetadataCollector.get_doc_data(app.env).items():
-        result = data.get("exec_data")
-        if result and not result["succeeded"]:
-            path = Path(app.env.doc2path(docname)).relative_to(app.srcdir).as_posix()
-            executed = Path(app.env.mystnb_config.output_folder, docname + ".ipynb")
-            cell = describe_failure(json.loads(executed.read_text("utf-8")))
-            if result["error"] == "CellTimeoutError":
-                limit = app.config.nb_execution_timeout
-                cell = cell.replace("KeyboardInterrupt: ", f"took longer than {limit} s")
-            problems.append(f"FAILED: {path}, {cell}")
-    return problems
-
-
-def describe_failure(notebook: dict[str, Any]) -> str:
-    """Where an executed notebook failed, and how."""
-    lines = notebook["metadata"].get("source_map", [])
-    code = [(i, cell) for i, cell in enumerate(notebook["cells"]) if cell["cell_type"] == "code"]
-    for number, (i, cell) in enumerate(code, start=1):
-        for output in cell["outputs"]:
-            if output["output_type"] == "error":
-                where = f" (line {lines[i] + 1})" if lines else ""
-                return f"code cell {number}{where}: {output['ename']}: {output['evalue']}"
-    return "no cell reports an error"
+        atexit.register(print, "\n" + "\n".join(lines), file=sys.stderr)
 
 
 def missing_pages(app: Sphinx) -> list[str]:

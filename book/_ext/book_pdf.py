@@ -104,6 +104,9 @@ def can_print(path: str) -> bool:
 def decide(app: Sphinx, config: Config) -> None:
     """Say whether this build makes a PDF, before any page is written."""
     pdf = Path(app.outdir, NAME)
+    if config.book_page:  # links stay as they are, and so does the file
+        config.book_pdf = pdf.exists()
+        return
     browser = find_browser()
     config.book_pdf = bool(browser) and (pdf.exists() or can_print(browser))
     if not config.book_pdf:
@@ -225,14 +228,17 @@ def is_current(pdf: Path, pages: list[Path]) -> bool:
 
 def make_pdf(app: Sphinx, exception: Exception | None) -> None:
     """Print the book, unless the build failed or the PDF is newer than every page."""
-    if exception or app.statuscode or app.builder.name != "html" or not app.config.book_pdf:
+    config = app.config
+    if exception or app.statuscode or app.builder.name != "html":
+        return
+    if config.book_page or not config.book_pdf:
         return
     site = Path(app.outdir)
-    names = [name.removesuffix(".md") for name in app.config.external_site_map]
+    names = [name.removesuffix(".md") for name in config.external_site_map]
     target, document = site / NAME, site.with_name("print.html")
     if is_current(target, [site / f"{name}.html" for name in names]):
         return
-    author, title = app.config.author, app.config.html_title or app.config.project
+    author, title = config.author, config.html_title or config.project
     edition = f"Version {version('modality-gap')}"
     text = assemble(site, names, document.parent, title=title, author=author, edition=edition)
     document.write_text(text, "utf-8")

@@ -39,7 +39,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_css_file("ledger.css")
     app.connect("env-purge-doc", forget_page)
     app.connect("env-merge-info", merge_pages)
-    # After the numbers of figures, which book_build assigns at the same event.
+    # After the numbers of figures, which Sphinx assigns at the same event.
     app.connect("env-get-updated", update_pages, priority=700)
     app.connect("doctree-resolved", fill_page)
     app.connect("build-finished", write_csv, priority=400)  # before the checks and the PDF
@@ -170,12 +170,14 @@ def place(env: BuildEnvironment, chapter: str, figure: str) -> tuple[str, str, s
 
 def update_pages(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Make the rows; ask for the page to be written again if they have changed."""
-    if not pages_of(env):
+    app.ledger_rows = []
+    # Where a page alone is built, most of the others record nothing.
+    if not pages_of(env) or app.config.book_page:
         return []
-    env.ledger_rows, problems = make_rows(env)
+    app.ledger_rows, problems = make_rows(env)
     for problem in problems:
         logger.warning("ledger: %s", problem)
-    state = repr(env.ledger_rows)
+    state = repr(app.ledger_rows)
     changed = state != getattr(env, "ledger_state", "")
     env.ledger_state = state
     return sorted(pages_of(env)) if changed else []
@@ -187,7 +189,7 @@ def update_pages(app: Sphinx, env: BuildEnvironment) -> list[str]:
 def fill_page(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Replace the placeholders of a page."""
     for placeholder in list(doctree.findall(Placeholder)):
-        rows = app.env.ledger_rows
+        rows = app.ledger_rows
         if "paper" in placeholder:
             chosen = [row for row in rows if row.claim.paper == placeholder["paper"]]
             new = [rows_as_table(app, docname, chosen)]
@@ -333,13 +335,13 @@ def as_fields(row: Row) -> dict[str, object]:
 
 def write_csv(app: Sphinx, exception: Exception | None) -> None:
     """Write the rows beside each page that shows them."""
-    if exception or app.builder.name != "html":
+    if exception or app.builder.name != "html" or app.config.book_page:
         return
     for page in pages_of(app.env):
         text = io.StringIO()
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(as_fields(row) for row in app.env.ledger_rows)
+        writer.writerows(as_fields(row) for row in app.ledger_rows)
         target = Path(app.outdir, page).with_name(FILE)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text.getvalue(), "utf-8")
