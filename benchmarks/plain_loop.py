@@ -1,7 +1,7 @@
 """The book's model in a training loop as one would write it first, after open_clip's own.
 
-Each sample goes through a Dataset: its picture through PIL and open_clip's transform, its caption
-through the tokenizer; a DataLoader stacks them.
+Each sample goes through a Dataset: its picture through PIL and open_clip's transform, its caption's
+words are looked up one by one; a DataLoader stacks them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
         self.transform = open_clip.image_transform(
             28, is_train=False, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)
         )
-        self.tokenizer = clip.WordTokenizer()
+        self.tokens = {word: number for number, word in enumerate(mad.WORDS)}
         self.k = config.k
 
     def __len__(self) -> int:
@@ -45,7 +45,7 @@ class Pairs(Dataset[tuple[Tensor, Tensor]]):
         )
         words = [digit, *random.sample(others, self.k)]
         random.shuffle(words)
-        return picture, self.tokenizer(["-".join(words)])[0]
+        return picture, clip.tokens_of(torch.tensor([[self.tokens[word] for word in words]]))[0]
 
 
 def train(config: Config, data: mad.Mad) -> None:

@@ -18,11 +18,11 @@ from modality_gap.lab import mad
 from modality_gap.lab.training import Config, Run
 
 STEPS = 30
-CONFIG = replace(Config(), steps=STEPS)
+CONFIG = replace(Config(), steps=STEPS, device="cpu")
 
 
 def train(config: Config, data: mad.Mad) -> None:
-    run = Run(config, data, torch.device("cpu"), "test")
+    run = Run(config, data)
     for _ in range(config.steps):
         run.train_step()
 

@@ -5,24 +5,26 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tqdm import tqdm
+import pandas as pd
 
+from modality_gap import results
 from modality_gap.experiments import sweeps
+from modality_gap.experiments.engine import Sweep
 from modality_gap.lab.training import Config
 
-DEADLINE = 60
-
-
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < end, f"waited {DEADLINE} s for {what}"
-        time.sleep(0.01)
+# "large" and "other" share the runs of k = 2.
+SMALL_SWEEPS = {
+    "large": Sweep("several k", 2, lambda seed: [Config(k=k, seed=seed) for k in range(4)]),
+    "other": Sweep(
+        "two temperatures",
+        1,
+        lambda seed: [Config(k=2, temperature=t, seed=seed) for t in (0.5, 0.07)],
+    ),
+}
+LARGE = SMALL_SWEEPS["large"].runs()
 
 
 def quick(config: Config) -> list[dict[str, float]]:
@@ -32,35 +34,43 @@ def quick(config: Config) -> list[dict[str, float]]:
 
 
 def noted(folder: Path, config: Config) -> list[dict[str, float]]:
-    """Quick, and leaves a file that says who ran it."""
+    """Quick, and leaves a line in a file of the run that says who ran it."""
+    folder.mkdir(exist_ok=True)
     with (folder / config.key).open("a") as file:
         file.write(f"{os.getpid()}\n")
     return quick(config)
 
 
-def blocked(folder: Path, key: str, config: Config) -> list[dict[str, float]]:
-    """Like `noted`; the run of the key goes on when there is a file "go", or not at all."""
-    tqdm(disable=True)  # as training has it
-    rows = noted(folder, config)
-    if config.key == key:
-        wait_for((folder / "go").exists, "go")
-    return rows
-
-
-def dies_once(folder: Path, key: str, config: Config) -> list[dict[str, float]]:
-    """Like `noted`; the run of the key kills its process when it runs for the first time."""
+def ends(end: str, folder: Path, key: str, config: Config) -> list[dict[str, float]]:
+    """Like `noted`; the run of the key ends, the first time, its process or the command."""
     first = not (folder / config.key).exists()
     rows = noted(folder, config)
     if first and config.key == key:
-        os.kill(os.getpid(), signal.SIGKILL)
+        if end == "worker killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif end == "command killed":
+            os.kill(os.getppid(), signal.SIGKILL)
+        else:  # Ctrl-C, as a terminal does it: to all processes
+            os.killpg(os.getpgid(0), signal.SIGINT)
+        signal.pause()  # until it is ended, too
     return rows
 
 
-def main(folder: Path, key: str, arguments: list[str]) -> int:
-    """The command, as a process of its own, with runs that are `blocked`."""
+def table(folder: Path, name: str = "large") -> pd.DataFrame:
+    """What a table says about the runs, whenever and however fast they were executed."""
+    return results.read(name, folder)[0].drop(columns=["date", "seconds"])
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def main(end: str, folder: Path, key: str, arguments: list[str]) -> int:
+    """The command, as a process of its own, with runs that end it."""
     # A process started in the background of a script ignores Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    function = partial(blocked, folder, key)
+    sweeps.SWEEPS = SMALL_SWEEPS
+    function = partial(ends, end, folder, key)
     return sweeps.main(arguments, function=function, prepare=lambda: None)
 
 
@@ -68,4 +78,4 @@ if __name__ == "__main__":
     # Under its own name, so that the worker processes find what they are to run.
     import fake_runs
 
-    sys.exit(fake_runs.main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:]))
+    sys.exit(fake_runs.main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4:]))

@@ -47,25 +47,24 @@ def mixed_recall(x: Tensor, y: Tensor) -> tuple[float, float]:
     return float(image.mean()), float(text.mean())
 
 
-def cross_modal_neighbours(x: Tensor, y: Tensor, k: int = NEIGHBOURS) -> float:
-    """Share of the other modality among the k nearest of all other images and texts.
+def cross_modal_neighbours(x: Tensor, y: Tensor) -> float:
+    """Share of the other modality among the NEIGHBOURS nearest of all other images and texts.
 
     About 1/2 where modality does not matter, 0 where the clouds are apart.
 
     Args:
-        x, y: unit rows, shape (N, D), N >= 2.
-        k: 1 to 2 N - 1.
+        x, y: unit rows, shape (N, D), N > NEIGHBOURS / 2.
 
     Raises:
-        ValueError: shapes differ, fewer than two rows, a row is not of unit length, or k is out of
-            range.
+        ValueError: shapes differ, too few rows, or a row is not of unit length.
     """
     check_pairs(x, y)
-    k = check_whole(k, "k", 1, 2 * len(x) - 1, "2 N - 1 = ")
+    if 2 * len(x) <= NEIGHBOURS:
+        raise ValueError(f"x: expected more than {NEIGHBOURS // 2} rows, got {len(x)}")
     others = []
     for start, similarity in _similarities(torch.cat([x, y])):
         is_text = torch.arange(start, start + len(similarity))[:, None] >= len(x)
-        others.append((similarity.topk(k).indices >= len(x)) != is_text)
+        others.append((similarity.topk(NEIGHBOURS).indices >= len(x)) != is_text)
     return float(torch.cat(others).double().mean())
 
 
@@ -110,13 +109,12 @@ def mean_average_precision(rows: Tensor, labels: Tensor) -> float:
     return total / len(rows)
 
 
-def clusters(x: Tensor, y: Tensor, count: int, seed: int = 0) -> NDArray[np.int64]:
+def clusters(x: Tensor, y: Tensor, count: int) -> NDArray[np.int64]:
     """Clusters of images and texts together, by k-means, best of ten starts.
 
     Args:
         x, y: unit rows, shape (N, D), N >= 2.
         count: of clusters, 1 to 2 N.
-        seed: of the starts.
 
     Returns:
         Numbers of the clusters, shape (2, N): images, texts.
@@ -130,7 +128,7 @@ def clusters(x: Tensor, y: Tensor, count: int, seed: int = 0) -> NDArray[np.int6
     check_pairs(x, y)
     count = check_whole(count, "count", 1, 2 * len(x), "2 N = ")
     rows = torch.cat([x, y]).numpy()
-    found = KMeans(count, n_init=10, random_state=seed).fit_predict(rows)
+    found = KMeans(count, n_init=10, random_state=0).fit_predict(rows)
     return np.asarray(found, dtype=np.int64).reshape(2, -1)
 
 
@@ -225,14 +223,14 @@ def temperature_scaling(logits: Tensor, truth: Tensor) -> float:
     return math.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x)
 
 
-def noise_stability(x: Tensor, classes: Tensor, noise: float = NOISE, seed: int = 0) -> float:
+def noise_stability(x: Tensor, classes: Tensor) -> float:
     """Share of nearest classes that stay when Gaussian noise is added to the rows.
+
+    Its root mean square length is NOISE, where the rows' is 1.
 
     Args:
         x: unit rows, shape (N, D), N >= 2.
         classes: unit rows, shape (V, D), V >= 2.
-        noise: root mean square length of the noise, where the rows' is 1.
-        seed: of the noise.
 
     Raises:
         ValueError: fewer than two rows, or a row is not of unit length.
@@ -241,8 +239,8 @@ def noise_stability(x: Tensor, classes: Tensor, noise: float = NOISE, seed: int 
     """
     check_unit(x, "x")
     check_unit(classes, "classes")
-    drawn = np.random.default_rng(seed).standard_normal(tuple(x.shape))
-    moved = x + noise / math.sqrt(x.shape[1]) * torch.from_numpy(drawn).to(x)
+    drawn = np.random.default_rng(0).standard_normal(tuple(x.shape))
+    moved = x + NOISE / math.sqrt(x.shape[1]) * torch.from_numpy(drawn).to(x)
     return float(((moved @ classes.T).argmax(1) == (x @ classes.T).argmax(1)).double().mean())
 
 

@@ -7,12 +7,7 @@ from torch import Tensor, nn
 
 from modality_gap.lab import mad
 from modality_gap.lab.clip import END, PADDING
-from modality_gap.lab.measures import PAIRS, draw_test_pairs, embed, measure, probe
-
-
-@pytest.fixture(scope="module")
-def data() -> mad.Mad:
-    return mad.load_mad(mad.MadSettings(digits=200))
+from modality_gap.lab.measures import PAIRS, draw_test_pairs, embed, measure_model, probe
 
 
 class AllKnowing(nn.Module):
@@ -36,7 +31,7 @@ class AllKnowing(nn.Module):
 
 def test_an_all_knowing_model_has_no_gap_and_makes_no_mistake(data: mad.Mad) -> None:
     pairs = draw_test_pairs(data, "test", 5, "digit", None)
-    measured = measure(AllKnowing(pairs.factors), pairs)
+    measured = measure_model(AllKnowing(pairs.factors), pairs)
     for name in ("l2m", "l2i", "rmg", "alignment", "l2m_full", "rmg_full"):
         assert measured[name] == pytest.approx(0, abs=1e-6), name
     for factor in mad.FACTORS:
@@ -50,7 +45,7 @@ def test_an_all_knowing_model_has_no_gap_and_makes_no_mistake(data: mad.Mad) -> 
 def test_what_a_caption_leaves_out_is_a_gap(data: mad.Mad) -> None:
     """At k = 0 the text is the digit alone: a sixth of what the image says."""
     pairs = draw_test_pairs(data, "test", 0, "digit", None)
-    measured = measure(AllKnowing(pairs.factors), pairs)
+    measured = measure_model(AllKnowing(pairs.factors), pairs)
     assert measured["paired_cosine"] == pytest.approx(1 / math.sqrt(6))
     assert measured["l2m_full"] == pytest.approx(0, abs=1e-6)
     assert measured["l2m"] > 0.3

@@ -14,11 +14,6 @@ from modality_gap.lab.training import Config
 KS = range(len(mad.ATTRIBUTES) + 1)
 
 
-@pytest.fixture(scope="module")
-def data() -> mad.Mad:
-    return mad.load_mad()
-
-
 @pytest.mark.parametrize("k", KS)
 def test_stored_embeddings_come_from_the_stored_weights(k: int, data: mad.Mad) -> None:
     """Another processor may round a pixel at the edge of a stroke the other way."""

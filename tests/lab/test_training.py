@@ -1,10 +1,5 @@
-import os
-import signal
-import subprocess
-import sys
-import time
+import math
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -15,33 +10,19 @@ from helpers import unit_rows
 from modality_gap.lab import clip, mad
 from modality_gap.lab.measures import PAIRS
 from modality_gap.lab.training import (
-    MAX_LOGIT_SCALE,
     Config,
     Result,
+    Run,
     caption_ids,
     contrastive_loss,
     cross_uniformity,
     train,
 )
 
-DIGITS = 200
 SHORT = Config(steps=60, batch_size=64, warmup=10)
-# What a killed process was doing when it died.
-SCRIPT = """
-import sys
-from modality_gap import mad
-from modality_gap.lab.training import Config, train
-config = Config(steps=60, batch_size=64, warmup=10)
-train(config, data=mad.load_mad(mad.MadSettings(digits=200)), checkpoints=sys.argv[1])
-"""
 
 
-@pytest.fixture(scope="session")
-def data() -> mad.Mad:
-    return mad.load_mad(mad.MadSettings(digits=DIGITS))
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def uninterrupted(data: mad.Mad) -> Result:
     return train(SHORT, data=data)
 
@@ -90,63 +71,6 @@ def test_the_loss_falls(uninterrupted: Result) -> None:
     assert uninterrupted.rows[-1]["train_loss"] < uninterrupted.rows[1]["train_loss"] - 0.5
 
 
-def test_killed_and_resumed(data: mad.Mad, uninterrupted: Result, tmp_path: Path) -> None:
-    """SIGKILL once a state is stored; what goes on from there ends in the same bits."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(tmp_path)], env={**os.environ, "TQDM_DISABLE": "1"}
-    )
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("*-000010.safetensors")):
-        assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < deadline
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert len(list(tmp_path.glob("*.safetensors"))) >= 2
-    assert_same(train(SHORT, data=data, checkpoints=tmp_path), uninterrupted)
-    assert len(list(tmp_path.glob("*.safetensors"))) == 2
-
-
-def test_a_finished_run_is_not_trained_again(
-    data: mad.Mad, uninterrupted: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    train(SHORT, data=data, checkpoints=tmp_path)
-    monkeypatch.setattr("modality_gap.lab.training.contrastive_loss", None)
-    assert_same(train(SHORT, data=data, checkpoints=tmp_path), uninterrupted)
-
-
-def test_a_truncated_checkpoint_is_passed_over(
-    data: mad.Mad, uninterrupted: Result, tmp_path: Path
-) -> None:
-    train(SHORT, data=data, checkpoints=tmp_path, stop=50)
-    newest = max(tmp_path.glob("*.safetensors"))
-    newest.write_bytes(newest.read_bytes()[:1000])
-    with pytest.warns(UserWarning, match="damaged.*the checkpoint before it"):
-        resumed = train(SHORT, data=data, checkpoints=tmp_path)
-    assert_same(resumed, uninterrupted)
-
-
-def test_checkpoints_of_other_runs_are_left_alone(data: mad.Mad, tmp_path: Path) -> None:
-    train(SHORT, data=data, checkpoints=tmp_path, stop=10)
-    others = replace(SHORT, temperature=0.1)
-    train(others, data=data, checkpoints=tmp_path, stop=10)
-    assert len(list(tmp_path.glob("*.safetensors"))) == 4
-
-
-def test_checkpoints_of_another_split_are_not_taken(data: mad.Mad, tmp_path: Path) -> None:
-    train(SHORT, data=data, checkpoints=tmp_path, stop=10)
-    fresh = train(SHORT, data=data, split="validation", stop=10)
-    stored = train(SHORT, data=data, checkpoints=tmp_path, split="validation", stop=10)
-    assert_same(stored, fresh)
-
-
-def test_a_checkpoint_beyond_the_stop_is_not_taken(
-    data: mad.Mad, uninterrupted: Result, tmp_path: Path
-) -> None:
-    train(SHORT, data=data, checkpoints=tmp_path, stop=50)
-    stopped = train(SHORT, data=data, checkpoints=tmp_path, stop=10)
-    assert str(stopped.rows) == str(uninterrupted.rows[:2])
-
-
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
@@ -187,8 +111,8 @@ def test_a_config_that_cannot_be(changes: dict[str, object], fault: str) -> None
 
 
 def test_a_batch_larger_than_the_data(data: mad.Mad) -> None:
-    with pytest.raises(ValueError, match=r"batch_size: expected at most the .* digits"):
-        train(replace(SHORT, batch_size=DIGITS), data=data)
+    with pytest.raises(ValueError, match="batch_size: expected at most the 1247 digits"):
+        train(replace(SHORT, batch_size=1248), data=data)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
@@ -207,15 +131,18 @@ def test_keys_tell_configs_apart() -> None:
     assert SHORT.key == replace(SHORT).key
 
 
-def test_fixed_temperature_stays_and_learned_keeps_the_bound(data: mad.Mad) -> None:
+def test_a_fixed_temperature_stays(data: mad.Mad) -> None:
     fixed = train(replace(SHORT, temperature=0.05, learn_temperature=False), data=data, stop=10)
     assert fixed.rows[-1]["measured_temperature"] == pytest.approx(0.05)
-    # A rate so high that the scale would leave the bound at once.
-    wild = replace(SHORT, temperature=0.011, learning_rate=0.1, warmup=0)
-    scales = [
-        -torch.tensor(row["measured_temperature"]).log() for row in train(wild, data=data).rows
-    ]
-    assert max(scales) <= MAX_LOGIT_SCALE + 1e-5
+
+
+def test_a_learned_temperature_keeps_clip_s_bound(data: mad.Mad) -> None:
+    """Gradients that pull the scale up, from below the bound: it ends on the bound."""
+    run = Run(replace(SHORT, temperature=0.0101, learning_rate=0.1, warmup=0), data)
+    run.model.logit_scale.register_hook(lambda gradient: -torch.ones_like(gradient))
+    for _ in range(3):
+        run.train_step()
+    assert run.model.logit_scale.item() == pytest.approx(math.log(100))
 
 
 def test_a_scheduled_temperature_is_geometric_and_ends_where_it_should(data: mad.Mad) -> None:
@@ -235,13 +162,6 @@ def test_shared_weights_stay_shared(data: mad.Mad) -> None:
         assert text.equal(image)
         assert not text.equal(start[f"text.transformer.{name}"])
     assert weights["text.text_projection"].equal(weights["visual.proj"])
-
-
-def test_shared_weights_survive_a_checkpoint(data: mad.Mad, tmp_path: Path) -> None:
-    config = replace(SHORT, image_encoder="vit", shared=True)
-    train(config, data=data, checkpoints=tmp_path, stop=10)
-    resumed = train(config, data=data, checkpoints=tmp_path, stop=25)
-    assert_same(resumed, train(config, data=data, stop=25))
 
 
 def test_added_terms_move_what_they_name(data: mad.Mad) -> None:

@@ -24,10 +24,12 @@ from tqdm import tqdm
 
 from .. import results, storage
 from ..lab.training import Config, train
-from .executors import OpenExecutor, RefusedError, StoppedError, execute
+from .executors import Outcomes, RefusedError, StoppedError
 
 Row = dict[str, str]
 Run = Callable[[Config], Iterable[Mapping[str, Any]]]
+# Executes a function of configs somewhere.
+Execute = Callable[[Callable[[Config], list[Row]], list[Config]], Outcomes[Config, list[Row]]]
 
 # A cluster's worker may have several threads, but PyTorch's settings belong to the process.
 ONE_AT_A_TIME = threading.Lock()
@@ -211,28 +213,25 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def conduct(
-    tables: Tables, open_executor: OpenExecutor, *, function: Run = run, window: int | None = None
-) -> list[str]:
+def conduct(tables: Tables, execute: Execute, function: Run) -> list[str]:
     """Execute what is missing; store each run when it is finished.
 
     Args:
         tables: of the sweeps.
-        open_executor: gives the executor.
-        function: executes a run; importable by the executor's workers.
-        window: how many runs to submit at once; all if None.
+        execute: runs a function of configs in processes or on a cluster.
+        function: executes a run; importable by their workers.
 
     Returns:
         What failed: sweeps, config and exception.
 
     Raises:
-        StoppedError: a table cannot be stored, or the scheduler is lost.
+        StoppedError: a table cannot be stored, a process died, or the scheduler is lost.
     """
     missing, failed = tables.missing(), []
     total = len(tables.every())
     with (
         tqdm(total=total, initial=total - len(missing), unit="run", smoothing=0) as bar,
-        closing(execute(missing, open_executor, partial(record, function), window)) as outcomes,
+        closing(execute(partial(record, function), missing)) as outcomes,
     ):
         for config, outcome in outcomes:
             if isinstance(outcome, Exception):

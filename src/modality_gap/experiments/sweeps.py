@@ -20,8 +20,8 @@ from .. import results
 from ..lab.mad import ATTRIBUTES, FACTORS, load_mad
 from ..lab.training import Config
 from . import closing_runs
-from .engine import Run, Sweep, Tables, conduct, locked, read_runs
-from .executors import OpenExecutor, RefusedError, StoppedError, cluster, connect, local_processes
+from .engine import Execute, Run, Sweep, Tables, conduct, locked, read_runs
+from .executors import RefusedError, StoppedError, connect, in_processes, on_cluster
 
 
 def some_attributes(count: int, seed: int) -> tuple[str, ...]:
@@ -153,10 +153,9 @@ def _run(
         }
     except ValueError as error:
         raise RefusedError(error) from error
-    open_executor: OpenExecutor = partial(local_processes, chosen.workers)
-    window = chosen.workers
+    execute: Execute = partial(in_processes, workers=chosen.workers)
     if chosen.scheduler:
-        open_executor, window = partial(cluster, connect(chosen.scheduler)), None
+        execute = partial(on_cluster, client=connect(chosen.scheduler))
     for own, tables in groups.items():
         tables.adopt(_those_of(own, SWEEPS))
     if any(tables.missing() for tables in groups.values()):
@@ -166,7 +165,7 @@ def _run(
             raise StoppedError(f"The data set could not be made: {error}.") from error
     failed = []
     for own, tables in groups.items():
-        failed += conduct(tables, open_executor, function=function or own, window=window)
+        failed += conduct(tables, execute, function or own)
     if failed:
         return _complain("\n".join([f"{len(failed)} of the runs failed:", *failed]), 1)
     return 0

@@ -1,4 +1,4 @@
-"""A small CLIP: open_clip's two towers at 28 x 28 pixels, a word-level tokenizer, zero-shot."""
+"""A small CLIP: open_clip's two towers at 28 x 28 pixels, tokens that are words, zero-shot."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..sphere import normalize
 from ..torchvision_fix import import_torchvision
-from .mad import ATTRIBUTES, FACTORS, WORDS, caption_words, draw_captions
+from .mad import ATTRIBUTES, FACTORS, WORDS, draw_captions
 
 import_torchvision()
 import open_clip  # noqa: E402
@@ -23,29 +23,18 @@ IMAGE_ENCODERS = ("cnn", "vit")
 DIMENSIONS = 64
 # The longest caption is a digit, five attributes and the end mark.
 CONTEXT_LENGTH = 2 + len(ATTRIBUTES)
+BATCH = 500  # that is embedded at once
+PROMPTS = 64  # for each value of a factor
 PADDING, END = 0, len(WORDS) + 1
 TEXT = {"width": 64, "heads": 4, "layers": 2, "mlp_ratio": 2.0}
 VIT = {"patch_size": 7, "width": 64, "layers": 3, "head_width": 16, "mlp_ratio": 2.0}
 
 
-class WordTokenizer:
-    """Captions of MAD to tokens: one for each word, an end mark, padding.
+def tokens_of(words: Tensor) -> Tensor:
+    """Tokens of captions given as word numbers, shape (N, words) to (N, CONTEXT_LENGTH).
 
     Padding is 0, word i of `mad.WORDS` is i + 1, the end mark is the largest token: there
     open_clip reads off the embedding of the text.
-    """
-
-    def __call__(self, captions: list[str]) -> Tensor:
-        """Tokens of captions such as "7-red-small", shape (N, CONTEXT_LENGTH), int64.
-
-        Raises:
-            ValueError: a word that is not in `mad.WORDS`, or a caption of too many words.
-        """
-        return torch.cat([tokens_of(torch.tensor([caption_words(text)])) for text in captions])
-
-
-def tokens_of(words: Tensor) -> Tensor:
-    """Tokens of captions given as word numbers, shape (N, words) to (N, CONTEXT_LENGTH).
 
     Raises:
         ValueError: too many words.
@@ -132,21 +121,21 @@ def build(
 
 
 @torch.no_grad()
-def embed_images(model: Model, images: Tensor, batch_size: int = 500) -> Tensor:
+def embed_images(model: Model, images: Tensor) -> Tensor:
     """Unit embeddings of images, shape (N, 3, 28, 28) to (N, D), in evaluation mode."""
     model.eval()
-    return normalize(torch.cat([model.encode_image(batch) for batch in images.split(batch_size)]))
+    return normalize(torch.cat([model.encode_image(batch) for batch in images.split(BATCH)]))
 
 
 @torch.no_grad()
-def embed_texts(model: Model, tokens: Tensor, batch_size: int = 500) -> Tensor:
+def embed_texts(model: Model, tokens: Tensor) -> Tensor:
     """Unit embeddings of captions, tokens of shape (N, CONTEXT_LENGTH) to (N, D).
 
     A caption that occurs more than once is encoded once.
     """
     model.eval()
     different, place = tokens.unique(dim=0, return_inverse=True)
-    embeddings = torch.cat([model.encode_text(batch) for batch in different.split(batch_size)])
+    embeddings = torch.cat([model.encode_text(batch) for batch in different.split(BATCH)])
     return normalize(embeddings)[place]
 
 
@@ -157,7 +146,6 @@ def draw_prompts(
     k: int,
     named: str = "digit",
     drawn_from: tuple[str, ...] | None = None,
-    count: int = 64,
 ) -> Tensor:
     """Captions that name each value of a factor, everything else in them at random.
 
@@ -169,13 +157,12 @@ def draw_prompts(
         factor: one of `mad.FACTORS`, with V values.
         rng: draws what else the captions say.
         k, named, drawn_from: the captions' form, as in `mad.draw_captions`.
-        count: captions for each value.
 
     Returns:
-        Word numbers, shape (V, count, words in a caption).
+        Word numbers, shape (V, PROMPTS, words in a caption).
     """
     sizes = [len(words) for words in FACTORS.values()]
-    factors = torch.from_numpy(rng.integers(sizes, size=(count, len(sizes))))
+    factors = torch.from_numpy(rng.integers(sizes, size=(PROMPTS, len(sizes))))
     factors[:, list(FACTORS).index(factor)] = 0
     own = WORDS.index(FACTORS[factor][0])
     if factor == named:
@@ -183,7 +170,7 @@ def draw_prompts(
     else:
         rest = tuple(name for name in drawn_from or FACTORS if name not in (factor, named))
         others = draw_captions(factors, max(k, 1) - 1, rng, named, rest)
-        all_words = torch.cat([others, others.new_full((count, 1), own)], dim=1)
+        all_words = torch.cat([others, others.new_full((PROMPTS, 1), own)], dim=1)
         words = torch.from_numpy(rng.permuted(all_words.numpy(), axis=1))
     values = torch.arange(len(FACTORS[factor]))[:, None, None]
     return words + values * (words == own)
@@ -194,7 +181,7 @@ def zero_shot_classifier(model: Model, prompts: Tensor) -> Tensor:
 
     Args:
         model: with `encode_text`.
-        prompts: word numbers, shape (V, count, words), as `draw_prompts` gives.
+        prompts: word numbers, shape (V, prompts, words), as `draw_prompts` gives.
 
     Returns:
         Unit rows, shape (V, D). `(images @ rows.T).argmax(1)` classifies unit image embeddings.

@@ -70,7 +70,7 @@ def embed(model: Model, pairs: TestPairs) -> dict[str, Tensor]:
     }
 
 
-def measure(model: Model, pairs: TestPairs) -> dict[str, float]:
+def measure_model(model: Model, pairs: TestPairs) -> dict[str, float]:
     """The sizes of the gap, the loss and its parts, accuracies and object bias on test pairs.
 
     "full" is against captions that name every attribute; "centred" is after each modality's mean

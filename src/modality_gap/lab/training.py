@@ -1,4 +1,4 @@
-"""One run: a frozen config in, a result out. Repeatable, and resumable after a kill."""
+"""One run: a frozen config in, a result out. Repeatable to the last bit on one machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,10 +16,9 @@ from tqdm import tqdm
 
 from ..sphere import alignment, uniformity
 from . import clip
-from .checkpoints import Checkpoints
 from .config import Config
 from .mad import Mad, draw_captions, load_mad
-from .measures import draw_test_pairs, embed, measure, probe
+from .measures import draw_test_pairs, embed, measure_model, probe
 
 __all__ = [
     "Config",
@@ -43,7 +41,7 @@ class Result:
     Attributes:
         config: of the run.
         rows: a dictionary for each measured step: step, train_loss (mean since the row before),
-            and what `measures.measure` gives; the last also what `measures.probe` gives.
+            and what `measures.measure_model` gives; the last also what `measures.probe` gives.
         embeddings: of the test pairs, "images", "texts" and "full_texts", each (1000, 64).
         weights: of the trained model, by name.
         seconds: that this call took.
@@ -78,17 +76,16 @@ def contrastive_loss(
     return (F.cross_entropy(logits, targets) + F.cross_entropy(logits.T, targets)) / 2
 
 
-def cross_uniformity(x: Tensor, y: Tensor, t: float = 2) -> Tensor:
-    """Uniformity across modalities, log mean_{i != j} exp(-t ||x_i - y_j||^2).
+def cross_uniformity(x: Tensor, y: Tensor) -> Tensor:
+    """Uniformity across modalities, log mean_{i != j} exp(-2 ||x_i - y_j||^2).
 
     Args:
         x, y: unit rows, shape (N, D), N >= 2; row i of both is a pair.
-        t: of the Gaussian potential.
 
     Source: Fahim et al. (2024).
     """
     other = ~torch.eye(len(x), dtype=torch.bool, device=x.device)
-    return torch.log(torch.exp(2 * t * (x @ y.T - 1))[other].mean())
+    return torch.log(torch.exp(4 * (x @ y.T - 1))[other].mean())
 
 
 def caption_ids(words: Tensor) -> Tensor:
@@ -100,28 +97,22 @@ def train(
     config: Config,
     *,
     data: Mad | None = None,
-    checkpoints: Path | str | None = None,
     progress: bool = True,
     stop: int | None = None,
-    split: str = "test",
 ) -> Result:
     """Train a small CLIP on MAD and measure it on the way.
 
     Args:
         config: of the run.
         data: MAD; None loads the default data set.
-        checkpoints: a folder. The run's state is stored there at every measured step, and a call
-            with the same config goes on from the last state that is whole.
         progress: show a bar with loss and gap.
         stop: train only up to this step of the schedule.
-        split: whose pairs are measured; choose settings on "validation".
 
     Returns:
-        The result. It does not depend on whether the run was interrupted.
+        The result, measured on the test pairs.
 
     Raises:
         ValueError: the batch is larger than the training data, or the device is not there.
-        OSError: a checkpoint cannot be stored.
     """
     began = time.perf_counter()
     data = data or load_mad()
@@ -133,16 +124,12 @@ def train(
         )
     last = min(config.steps, config.steps if stop is None else stop)
     with use_threads(config.threads):
-        run = Run(config, data, _find_device(config.device), split)
-        name = f"{config.key}-{data.settings.key}-{split}"
-        store = Checkpoints(Path(checkpoints), name) if checkpoints else None
-        if store:
-            store.restore(run, last)
+        run = Run(config, data)
         shown = {} if progress else {"disable": True}
-        with tqdm(total=last, initial=run.step, unit="step", leave=False, **shown) as bar:
+        with tqdm(total=last, unit="step", leave=False, **shown) as bar:
             while True:
-                if run.step in config.measured_steps and run.measure() and store:
-                    store.save(run)
+                if run.step in config.measured_steps:
+                    run.record()
                 if run.step >= last:
                     break
                 run.train_step()
@@ -157,19 +144,19 @@ def train(
 class Run:
     """Model, optimiser and what was measured; `step` steps are done."""
 
-    def __init__(self, config: Config, data: Mad, device: torch.device, split: str) -> None:
-        """Start from the config's seed; `split` is what is measured."""
-        self.config, self.data, self.device = config, data, device
+    def __init__(self, config: Config, data: Mad) -> None:
+        """Start from the config's seed; ValueError: the device is not there."""
+        self.config, self.data, self.device = config, data, _find_device(config.device)
         self.step, self.gap = 0, math.nan
         self.losses: list[float] = []
         self.rows: list[dict[str, float]] = []
-        self.pairs = draw_test_pairs(data, split, config.k, config.named, config.drawn_from)
+        self.pairs = draw_test_pairs(data, "test", config.k, config.named, config.drawn_from)
         self.model = clip.build(
             config.image_encoder,
             temperature=config.temperature,
             shared=config.shared,
             seed=config.seed,
-        ).to(device)
+        ).to(self.device)
         self.model.logit_scale.requires_grad_(config.learn_temperature)
         self._settle()
         if config.init == "procrustes":
@@ -241,18 +228,15 @@ class Run:
         self.gap = float((x.detach().mean(0) - y.detach().mean(0)).norm())
         self.step += 1
 
-    def measure(self) -> bool:
-        """Add a row, unless a checkpoint brought it; says whether it did."""
-        if self.rows and self.rows[-1]["step"] == self.step:
-            return False
+    def record(self) -> None:
+        """Add a row of measures."""
         row: dict[str, float] = {"step": self.step}
         row["train_loss"] = float(np.mean(self.losses)) if self.losses else math.nan
-        row |= measure(self.model, self.pairs)
+        row |= measure_model(self.model, self.pairs)
         if self.step == self.config.steps:
             row |= probe(self.model, self.data, self.pairs)
         self.rows.append(row)
         self.losses = []
-        return True
 
 
 @contextmanager

@@ -10,8 +10,6 @@ from torch import Tensor
 
 from .factors import FACTORS, FIRST_WORDS, WORDS, check_factors
 
-_IDS = {word: number for number, word in enumerate(WORDS)}
-
 
 def draw_captions(
     factors: Tensor,
@@ -74,16 +72,3 @@ def check_choice(k: int, named: str, drawn_from: Sequence[str] | None) -> tuple[
 def caption_strings(word_ids: Tensor) -> list[str]:
     """Captions as text, such as "red-7-no swelling", from word ids of shape (n, words)."""
     return ["-".join(WORDS[word] for word in row) for row in word_ids.tolist()]
-
-
-def caption_words(caption: str) -> tuple[int, ...]:
-    """The word ids of a caption such as "red-7-no swelling".
-
-    Raises:
-        ValueError: a word that MAD does not have.
-    """
-    words = caption.split("-")
-    for word in words:
-        if word not in _IDS:
-            raise ValueError(f"caption: MAD has no word {word!r} (in {caption!r}); see mad.WORDS")
-    return tuple(_IDS[word] for word in words)

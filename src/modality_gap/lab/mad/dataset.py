@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import hashlib
 import warnings
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import joblib
@@ -11,21 +14,21 @@ import numpy as np
 import torch
 from filelock import FileLock
 from numpy.typing import NDArray
+from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 from tqdm import tqdm
 
 from ... import storage
+from . import shapes as drawing
 from .factors import ATTRIBUTES, FACTORS, SIZES, check_factors
-from .settings import MadSettings
-from .shapes import SHAPES, SIDE, draw_shapes
-from .sources import load_source
 
-SPLITS = {"train": 1247, "validation": 150, "test": 400}  # of 1,797; other numbers in proportion
+SPLITS = {"validation": 150, "test": 400}  # of 1,797; the other 1,247 are for training
 CHUNK = 32  # digits that a process is handed at once
 
-# Red, green and blue of each colour but grey, whose brightness is a setting.
+# Red, green and blue of each colour.
 _CHANNELS = {
+    "grey": (0.5, 0.5, 0.5),
     "red": (1, 0, 0),
     "green": (0, 1, 0),
     "blue": (0, 0, 1),
@@ -40,7 +43,6 @@ class Mad:
     """A MAD data set: every shape of every source digit; colours are added when it is rendered.
 
     Attributes:
-        settings: what it was made from.
         shapes: (S, 24, 28, 28), uint8: thickness x swelling x fracture x size of each of the S
             source digits, in grey.
         labels: (S,), int64: which digit it is.
@@ -48,7 +50,6 @@ class Mad:
             handwritten digit is in two of them.
     """
 
-    settings: MadSettings
     shapes: Tensor
     labels: Tensor
     splits: dict[str, Tensor]
@@ -95,10 +96,7 @@ class Mad:
         self._check_sources(sources, factors)
         _, thickness, swelling, fracture, size, colour = factors.long().unbind(1)
         shape = ((thickness * 2 + swelling) * 2 + fracture) * 2 + size
-        grey = self.settings.grey
-        channels = torch.tensor(
-            [(grey,) * 3 if name == "grey" else _CHANNELS[name] for name in FACTORS["colour"]]
-        )
+        channels = torch.tensor([_CHANNELS[name] for name in FACTORS["colour"]])
         images = self.shapes[sources, shape].unsqueeze(1) / 255
         return images * channels[colour][:, :, None, None]
 
@@ -125,54 +123,54 @@ class Mad:
             )
 
 
-def load_mad(settings: MadSettings | None = None, cache: Path | None = None) -> Mad:
+def load_mad() -> Mad:
     """Read MAD from the cache, or make it and store it there.
 
-    Args:
-        settings: `MadSettings()` if None.
-        cache: folder; if None, that of the environment variable MODALITY_GAP_CACHE, else the
-            user's cache folder.
+    The cache is the folder that the environment variable MODALITY_GAP_CACHE names, else the user's
+    cache folder.
 
-    Returns:
-        The data set. It depends on the settings only.
-
-    Raises:
-        ConnectionError: MNIST was asked for and could not be fetched.
-
-    Source: Schrodi et al. (2025), the MAD data set; made anew here, from real handwriting.
+    Source: Schrodi et al. (2025), the MAD data set; made anew here, from scikit-learn's digits.
     """
-    settings = MadSettings() if settings is None else settings
-    folder = storage.cache_folder() if cache is None else cache
-    path = folder / f"mad-{settings.key}.safetensors"
-    made = _read(path, settings)
+    path = storage.cache_folder() / f"mad-{key()}.safetensors"
+    made = _read(path)
     if made is None:
-        made = _make_once(path, settings)
-    return Mad(settings, made["shapes"], made["labels"], split(made["labels"], settings.seed))
+        made = _make_once(path)
+    return Mad(made["shapes"], made["labels"], split(made["labels"]))
 
 
-def split(labels: Tensor, seed: int) -> dict[str, Tensor]:
+def key() -> str:
+    """16 hexadecimal digits that stand for the code that draws, save its comments and line breaks.
+
+    Data that other code has drawn are in another file.
+    """
+    code = ast.dump(ast.parse(Path(drawing.__file__).read_text("utf-8")))
+    return hashlib.sha256(code.encode()).hexdigest()[:16]
+
+
+def split(labels: Tensor) -> dict[str, Tensor]:
     """Positions of the source digits in each split, each digit in proportion."""
-    total = sum(SPLITS.values())
     rest, rest_labels, splits = np.arange(len(labels)), labels.numpy(), {}
     for name in ("test", "validation"):
-        count = round(len(labels) * SPLITS[name] / total)
         rest, part, rest_labels, _ = train_test_split(
-            rest, rest_labels, test_size=count, stratify=rest_labels, random_state=seed
+            rest,
+            rest_labels,
+            test_size=SPLITS[name],
+            stratify=rest_labels,
+            random_state=drawing.SEED,
         )
         splits[name] = torch.from_numpy(np.sort(part))
     return {"train": torch.from_numpy(np.sort(rest)), **dict(reversed(splits.items()))}
 
 
-def _read(path: Path, settings: MadSettings) -> dict[str, Tensor] | None:
-    """What is stored for the settings, or None where that is nothing or damaged."""
+def _read(path: Path) -> dict[str, Tensor] | None:
+    """What is stored, or None where that is nothing or damaged."""
     try:
-        made, about = storage.load(path)
+        return storage.load(path)[0]
     except (OSError, storage.DamagedFileError):
         return None
-    return made if about == asdict(settings) else None
 
 
-def _make_once(path: Path, settings: MadSettings) -> dict[str, Tensor]:
+def _make_once(path: Path) -> dict[str, Tensor]:
     """Make and store; a second process waits for the first, and reads what it stored."""
     lock = FileLock(f"{path}.lock")
     try:
@@ -180,60 +178,43 @@ def _make_once(path: Path, settings: MadSettings) -> dict[str, Tensor]:
         lock.acquire()
     except OSError as error:
         warnings.warn(f"MAD is made without a cache: {error}", stacklevel=3)
-        return make(settings, path.parent)
+        return make()
     try:
-        made = _read(path, settings)
+        made = _read(path)
         if made is None:
             if path.exists():
                 warnings.warn(f"{path} is damaged; MAD is made anew", stacklevel=3)
-            made = make(settings, path.parent)
-            _store(path, made, settings)
+            made = make()
+            _store(path, made)
         return made
     finally:
         lock.release()
 
 
-def _store(path: Path, made: dict[str, Tensor], settings: MadSettings) -> None:
+def _store(path: Path, made: dict[str, Tensor]) -> None:
     try:
-        storage.save(path, made, asdict(settings))
+        storage.save(path, made, {"data": "MAD"})
     except OSError as error:
         warnings.warn(f"MAD is not kept for the next time: {error}", stacklevel=4)
 
 
-def make(settings: MadSettings, folder: Path, jobs: int | None = None) -> dict[str, Tensor]:
-    """Draw all shapes of all source digits, in several processes.
+def make() -> dict[str, Tensor]:
+    """Draw all shapes of all source digits, in several processes: "shapes" and "labels" of `Mad`.
 
-    Args:
-        settings: of the data set.
-        folder: where a downloaded source is kept.
-        jobs: processes; as many as there are cores if None. The result does not depend on it.
-
-    Returns:
-        "shapes" and "labels", as `Mad` has them.
+    What comes out does not depend on how many processes there are.
     """
-    digits, labels = load_source(settings, folder)
-    starts = range(0, len(digits), CHUNK)
-    jobs = min(joblib.cpu_count() if jobs is None else jobs, len(starts))
-    tasks = (
-        joblib.delayed(_draw_chunk)(digits[start : start + CHUNK], start, settings)
-        for start in starts
-    )
-    shapes = np.empty((len(digits), SHAPES, SIDE, SIDE), np.uint8)
-    with tqdm(total=len(digits), desc="MAD", unit="digit", leave=False) as bar:
-        # Idle processes leave after some seconds: what comes next needs their memory.
-        workers = joblib.Parallel(n_jobs=jobs, return_as="generator", idle_worker_timeout=10)
-        for start, chunk in zip(starts, workers(tasks), strict=True):
-            shapes[start : start + len(chunk)] = chunk
-            bar.update(len(chunk))
-    return {"shapes": torch.from_numpy(shapes), "labels": torch.from_numpy(labels)}
-
-
-def _draw_chunk(
-    digits: NDArray[np.float32], start: int, settings: MadSettings
-) -> NDArray[np.uint8]:
-    """Shapes of neighbouring digits, the first of which is number `start`."""
-    drawn = [
-        draw_shapes(digit, settings, np.random.default_rng([settings.seed, index]))
-        for index, digit in enumerate(digits, start)
+    digits, labels = load_digits(return_X_y=True)
+    digits = (digits.reshape(-1, 8, 8) / 16).astype(np.float32)
+    chunks = [
+        range(start, min(start + CHUNK, len(digits))) for start in range(0, len(digits), CHUNK)
     ]
-    return np.stack(drawn)
+    # Idle processes leave after some seconds: what comes next needs their memory.
+    workers = joblib.Parallel(n_jobs=-1, return_as="generator", idle_worker_timeout=10)
+    drawn = workers(joblib.delayed(_draw_chunk)(digits[chunk], chunk) for chunk in chunks)
+    shapes = list(tqdm(drawn, desc="MAD", total=len(chunks), unit="chunk", leave=False))
+    return {"shapes": torch.from_numpy(np.concatenate(shapes)), "labels": torch.from_numpy(labels)}
+
+
+def _draw_chunk(digits: NDArray[np.float32], numbers: Iterable[int]) -> NDArray[np.uint8]:
+    pairs = zip(digits, numbers, strict=True)
+    return np.stack([drawing.draw_shapes(digit, number) for digit, number in pairs])
