@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := book
-.PHONY: book page test install lab serve bench experiments clean help
+.PHONY: book page test install lab serve links bench experiments clean help
 
 book: $(INSTALLED)  ## build the website, executing every chapter that changed (the default)
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -25,6 +25,9 @@ lab: $(INSTALLED)  ## open the chapters in JupyterLab; kernels get one thread un
 
 serve: book  ## build, then serve the website at http://localhost:8000
 	$(BIN)/python -m http.server --directory _build/html --bind localhost 8000
+
+links: $(INSTALLED)  ## ask every address in the book whether it is still there; needs a network
+	$(BIN)/jupyter-book build . --builder linkcheck
 
 bench: $(INSTALLED)  ## time and memory of the package against what one would run instead
 	$(BIN)/python -m pytest benchmarks -n 0 --benchmark-enable $(ARGUMENTS)

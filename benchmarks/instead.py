@@ -14,12 +14,12 @@ from sklearn.model_selection import cross_val_score
 from torch import Tensor
 
 from modality_gap.lab import mad
-from modality_gap.lab.clip import open_clip
+from modality_gap.torchvision_fix import import_torchvision
 
-# torchmetrics imports torchvision, which lab.clip makes possible.
-# isort: split
-from torchmetrics.functional.pairwise import pairwise_cosine_similarity
-from torchmetrics.functional.retrieval import retrieval_recall
+import_torchvision()
+import open_clip  # noqa: E402
+from torchmetrics.functional.pairwise import pairwise_cosine_similarity  # noqa: E402
+from torchmetrics.functional.retrieval import retrieval_recall  # noqa: E402
 
 ALPHAS = np.linspace(-0.5, 1, 76)
 TEMPERATURES = tuple(1 / inverse for inverse in (100, 50, 30, 20, 10, 1))

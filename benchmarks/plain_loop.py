@@ -16,8 +16,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from modality_gap.lab import clip, mad
-from modality_gap.lab.clip import open_clip
 from modality_gap.lab.training import Config
+from modality_gap.torchvision_fix import import_torchvision
+
+import_torchvision()
+import open_clip  # noqa: E402
 
 
 class Pairs(Dataset[tuple[Tensor, Tensor]]):

@@ -77,7 +77,8 @@ class Landscape:
         total = np.zeros((len(points), 2))
         tiles = self._tiles()
         several = max(1, KEPT // max(count * self.size for _, count in tiles))
-        bar = tqdm(total=len(points) * len(tiles), delay=2, leave=False, disable=not progress)
+        hidden = None if progress else True  # None: where there is no terminal
+        bar = tqdm(total=len(points) * len(tiles), delay=2, leave=False, disable=hidden)
         with bar:
             for group in slices(len(points), several):
                 for start, count in tiles:

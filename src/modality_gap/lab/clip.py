@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -14,10 +14,10 @@ from ..sphere import normalize
 from ..torchvision_fix import import_torchvision
 from .mad import ATTRIBUTES, FACTORS, WORDS, draw_captions
 
-import_torchvision()
-import open_clip  # noqa: E402
+if TYPE_CHECKING:
+    import open_clip
 
-Model: TypeAlias = open_clip.CustomTextCLIP
+Model: TypeAlias = "open_clip.CustomTextCLIP"
 
 IMAGE_ENCODERS = ("cnn", "vit")
 DIMENSIONS = 64
@@ -103,6 +103,9 @@ def build(
         raise ValueError(f'shared: only "vit" has blocks to share, got {image_encoder!r}')
     if not temperature > 0:
         raise ValueError(f"temperature: expected a positive number, got {temperature}")
+    import_torchvision()
+    import open_clip  # takes seconds
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = open_clip.CustomTextCLIP(
