@@ -12,12 +12,13 @@ from torch import Tensor
 import modality_gap as mg
 from helpers import rotation, unit_rows
 from modality_gap import results
+from modality_gap.book import published as pages
 from modality_gap.closing import METHODS
 from modality_gap.embeddings.named import PUBLISHED
 from modality_gap.experiments import published
 
 needs_files = pytest.mark.skipif(
-    not all(published.at_hand(name) for name in published.MEASUREMENTS),
+    not all(pages.at_hand(name) for name in published.MEASUREMENTS),
     reason="MODALITY_GAP_DATA names no folder with the published files",
 )
 # UMAP is a random layout: another processor may draw another one.
@@ -43,26 +44,26 @@ def test_stored_table_has_its_provenance_and_its_sets(name: str) -> None:
 @pytest.mark.parametrize("name", published.MEASUREMENTS)
 def test_stored_table_is_what_the_published_files_give(name: str) -> None:
     stored = results.read(f"published_{name}")[0].drop(columns=UMAP, errors="ignore")
-    made = published.table(name).drop(columns=UMAP, errors="ignore")
+    made = pages.table(name).drop(columns=UMAP, errors="ignore")
     assert list(made) == list(stored)
     pd.testing.assert_frame_equal(made, stored, rtol=2e-5, atol=2e-4, check_dtype=False)
 
 
 def test_without_the_files_the_stored_table_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(published, "available_embeddings", lambda: dict.fromkeys(PUBLISHED, False))
+    monkeypatch.setattr(pages, "available_embeddings", lambda: dict.fromkeys(PUBLISHED, False))
     stored = results.read("published_sizes")[0]
-    pd.testing.assert_frame_equal(published.table("sizes"), stored)
-    assert "is stored with the book" in published.origin("sizes", "minima")
+    pd.testing.assert_frame_equal(pages.table("sizes"), stored)
+    assert "is stored with the book" in pages.origin("sizes", "minima")
 
 
 def test_with_the_files_they_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = clouds()
-    monkeypatch.setattr(published, "available_embeddings", lambda: dict.fromkeys(PUBLISHED, True))
+    monkeypatch.setattr(pages, "available_embeddings", lambda: dict.fromkeys(PUBLISHED, True))
     monkeypatch.setattr(published, "load_embeddings", lambda name: (x, y))
-    table = published.table("sizes")
+    table = pages.table("sizes")
     assert list(table.set) == list(PUBLISHED)
     assert table.l2m.to_list() == [mg.l2m(x, y).item()] * len(PUBLISHED)
-    assert "measured anew" in published.origin("sizes")
+    assert "measured anew" in pages.origin("sizes")
 
 
 def test_sizes_agree_with_their_definitions_and_do_not_turn_with_the_axes() -> None:
@@ -132,11 +133,14 @@ def test_closed_clouds_are_judged_on_pairs_that_no_method_saw() -> None:
         assert (sizes > 0.005).all(), "on pairs of its own, no method closes the gap entirely"
 
 
-def test_the_command_draws_the_stored_picture_and_says_what_is_missing(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "modality_gap.experiments.published"]
+def test_the_stored_picture_is_drawn(tmp_path: Path) -> None:
     picture = tmp_path / "picture.svg"
-    subprocess.run([*command, "--picture", picture], check=True)
+    subprocess.run([sys.executable, "-m", "modality_gap.book.published", picture], check=True)
     assert picture.stat().st_size > 10_000
+
+
+def test_the_command_says_what_is_missing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "modality_gap.experiments.published"]
     offline = {
         **os.environ,
         "MODALITY_GAP_DATA": str(tmp_path),
