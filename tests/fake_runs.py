@@ -41,19 +41,11 @@ def noted(folder: Path, config: Config) -> list[dict[str, float]]:
     return quick(config)
 
 
-def ends(end: str, folder: Path, key: str, config: Config) -> list[dict[str, float]]:
-    """Like `noted`; the run of the key ends, the first time, its process or the command."""
-    first = not (folder / config.key).exists()
-    rows = noted(folder, config)
-    if first and config.key == key:
-        if end == "worker killed":
-            os.kill(os.getpid(), signal.SIGKILL)
-        elif end == "command killed":
-            os.kill(os.getppid(), signal.SIGKILL)
-        else:  # Ctrl-C, as a terminal does it: to all processes
-            os.killpg(os.getpgid(0), signal.SIGINT)
-        signal.pause()  # until it is ended, too
-    return rows
+def dies(folder: Path, key: str, config: Config) -> list[dict[str, float]]:
+    """Like `noted`; the run of the key kills its process."""
+    if config.key == key:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return noted(folder, config)
 
 
 def table(folder: Path, name: str = "large") -> pd.DataFrame:
@@ -65,17 +57,11 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def main(end: str, folder: Path, key: str, arguments: list[str]) -> int:
-    """The command, as a process of its own, with runs that end it."""
-    # A process started in the background of a script ignores Ctrl-C.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    sweeps.SWEEPS = SMALL_SWEEPS
-    function = partial(ends, end, folder, key)
-    return sweeps.main(arguments, function=function, prepare=lambda: None)
-
-
 if __name__ == "__main__":
-    # Under its own name, so that the worker processes find what they are to run.
-    import fake_runs
-
-    sys.exit(fake_runs.main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4:]))
+    sweeps.SWEEPS = SMALL_SWEEPS
+    notes, key, out = sys.argv[1:]
+    sweeps.main(
+        ["--only", "large", "--out", out, "--workers", "1"],
+        function=partial(dies, Path(notes), key),
+        prepare=lambda: None,
+    )

@@ -10,13 +10,10 @@ MISDEEDS = (
     "says no length and closes early",
     "changes a byte",
     "is silent",
-    "stalls in the headers",
     "stalls in the body",
-    "trickles",
     "has no such file",
     "fails",
     "hangs up",
-    "speaks no HTTP",
 )
 
 
@@ -27,14 +24,12 @@ class FileServer(http.server.ThreadingHTTPServer):
         payload: what it serves.
         misdeed: how it misbehaves, one of MISDEEDS; None for not at all.
         requests: the paths that were asked for.
-        together: so many requests are answered only when all of them have come; None: at once.
     """
 
     def __init__(self, payload: bytes) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.payload, self.misdeed = payload, None
         self.requests: list[str] = []
-        self.together: threading.Barrier | None = None
         self.over = threading.Event()
 
     def handle_error(self, *_: object) -> None:
@@ -60,8 +55,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         server, payload = self.server, self.server.payload
         server.requests.append(self.path)
-        if server.together is not None:
-            server.together.wait()
         half = len(payload) // 2
         match server.misdeed:
             case None:
@@ -74,26 +67,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self._send(payload[:half] + bytes([payload[half] ^ 1]) + payload[half + 1 :])
             case "is silent":
                 server.over.wait()
-            case "stalls in the headers":
-                self.wfile.write(b"HTTP/1.0 200 OK\r\nContent-")
-                server.over.wait()
             case "stalls in the body":
                 self._send(payload[:half], length=len(payload))
                 server.over.wait()
-            case "trickles":
-                self._send(b"", length=len(payload))
-                for place in range(0, len(payload), 1024):
-                    self.wfile.write(payload[place : place + 1024])
-                    if server.over.wait(0.05):
-                        break
             case "has no such file":
                 self.send_error(404)
             case "fails":
                 self.send_error(500)
             case "hangs up":
                 pass
-            case "speaks no HTTP":
-                self.wfile.write(b"220 mail.example ESMTP\r\n")
 
     def _send(self, body: bytes, length: int | None = -1) -> None:
         self.send_response(200)

@@ -97,10 +97,14 @@ def cache_folder() -> Path:
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the packages that decide a number, by name."""
+    """Of Python and of the packages that decide a number, by name; "none" for what is missing."""
+    try:
+        open_clip = importlib.metadata.version("open_clip_torch")
+    except importlib.metadata.PackageNotFoundError:
+        open_clip = "none"
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "open_clip": importlib.metadata.version("open_clip_torch"),
+        "open_clip": open_clip,
         "modality_gap": importlib.metadata.version("modality-gap"),
     }

@@ -9,6 +9,7 @@ operators and `torchvision.io` stay out of reach.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 
 import torch
@@ -18,6 +19,13 @@ _SCHEMAS = {
     "torchvision::nms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "torchvision::qnms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
+
+
+def import_open_clip() -> None:
+    """Make `import open_clip` work; ImportError says in one sentence what to install."""
+    if importlib.util.find_spec("open_clip") is None:
+        raise ImportError('this needs open_clip: pip install "modality-gap[lab]"')
+    import_torchvision()
 
 
 def import_torchvision() -> None:

@@ -1,9 +1,6 @@
 import hashlib
 import io
 import os
-import subprocess
-import sys
-import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +16,7 @@ import modality_gap as mg
 from fake_server import FileServer, serving
 from helpers import unit_rows
 from modality_gap import results, storage
-from modality_gap.embeddings import download, named
+from modality_gap.embeddings import named
 from modality_gap.embeddings.named import PUBLISHED
 from modality_gap.lab.mini_clip import load_mini_clip
 
@@ -178,28 +175,18 @@ def test_a_damaged_file_in_the_cache_is_fetched_anew(
 ) -> None:
     storage.write(cache / FILE, payload)
     assert not mg.available_embeddings()["clip"]
-    with pytest.warns(
-        UserWarning, match=f"{cache / FILE} is damaged; it is fetched anew"
-    ) as caught:
-        check(mg.load_embeddings("clip"))
-    assert [warning.filename for warning in caught if warning.category is UserWarning] == [__file__]
+    check(mg.load_embeddings("clip"))
     assert (cache / FILE).read_bytes() == PAYLOAD
 
 
-@pytest.mark.parametrize("obstacle", ["a file for a folder", "a full disk"])
-def test_without_a_cache_it_goes_on(
-    obstacle: str, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+def test_a_cache_that_cannot_be_written_is_the_system_s_own_error(cache: Path) -> None:
+    cache.parent.touch()
+    with pytest.raises(OSError, match=str(cache)):
+        mg.load_embeddings("clip")
 
-    if obstacle == "a full disk":
-        monkeypatch.setattr(storage, "write", full)
-    else:
-        cache.parent.touch()
-    with pytest.warns(UserWarning, match=f"{FILE} is not kept for the next time: ") as caught:
-        check(mg.load_embeddings("clip"))
-    assert [warning.filename for warning in caught if warning.category is UserWarning] == [__file__]
+
+def test_no_network_is_known_within_five_seconds() -> None:
+    assert 0 < named.PATIENCE < 5
 
 
 # --- published sets: what may go wrong ------------------------------------------------------------
@@ -208,13 +195,14 @@ def test_without_a_cache_it_goes_on(
 @pytest.mark.parametrize(
     ("misdeed", "reason"),
     {
-        "says a length and closes early": "stalled or broke",
-        "says no length and closes early": "another SHA-256",
-        "changes a byte": "another SHA-256",
-        "is silent": "no data within",
-        "stalls in the body": "(no data|stalled)",
+        "says a length and closes early": "IncompleteRead|does not match",
+        "says no length and closes early": "does not match the known hash",
+        "changes a byte": "does not match the known hash",
+        "is silent": "timed out",
+        "stalls in the body": "timed out",
         "has no such file": "404",
         "fails": "500",
+        "hangs up": "Remote end closed connection without response",
     }.items(),
 )
 def test_what_cannot_be_fetched_is_one_sentence_with_two_ways_out(
@@ -227,7 +215,7 @@ def test_what_cannot_be_fetched_is_one_sentence_with_two_ways_out(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     if misdeed in ("is silent", "stalls in the body"):
-        monkeypatch.setattr(download, "PATIENCE", 0.2)
+        monkeypatch.setattr(named, "PATIENCE", 0.2)
     server.misdeed = misdeed
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -241,18 +229,16 @@ def test_what_cannot_be_fetched_is_one_sentence_with_two_ways_out(
     assert "\n" not in message
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
-    assert not cache.exists()
+    assert list(cache.iterdir()) == []
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_damaged_cache_without_a_network_stays_an_error(cache: Path, server: FileServer) -> None:
     storage.write(cache / FILE, DAMAGED)
     server.misdeed = "fails"
-    with (
-        pytest.warns(UserWarning, match="is damaged"),
-        pytest.raises(ConnectionError, match="the server answered 500"),
-    ):
+    with pytest.raises(ConnectionError, match="500"):
         mg.load_embeddings("clip")
+    assert not mg.available_embeddings()["clip"]
 
 
 def test_nothing_is_unpickled(
@@ -282,29 +268,6 @@ def test_another_array_is_refused(
     publish(monkeypatch, server.payload)
     with pytest.raises(ValueError, match=message):
         mg.load_embeddings("clip")
-
-
-FETCH = """
-import sys
-from dataclasses import replace
-from modality_gap.embeddings import download, named
-download.PATIENCE = 100  # the server answers the one when the other has come
-named.ADDRESS, sha256 = sys.argv[1:]
-known = named.PUBLISHED["clip"]
-named.PUBLISHED["clip"] = replace(known, shape=(2, 100, 8), sha256=sha256)
-named.load_embeddings("clip")
-"""
-
-
-def test_two_processes_at_once_keep_one_whole_file(cache: Path, server: FileServer) -> None:
-    server.together = threading.Barrier(2, timeout=120)
-    command = [sys.executable, "-c", FETCH, server.address, PUBLISHED["clip"].sha256]
-    environment = {**os.environ, "TQDM_DISABLE": "1"}
-    both = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) for _ in range(2)]
-    assert [(process.communicate()[1], process.returncode) for process in both] == [(b"", 0)] * 2
-    assert server.requests == [f"/{FILE}"] * 2
-    assert [path.name for path in cache.iterdir()] == [FILE]
-    assert (cache / FILE).read_bytes() == PAYLOAD
 
 
 # --- published sets: the real ones ----------------------------------------------------------------

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import io
 import os
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,6 @@ from torch import Tensor
 
 from .. import results, storage
 from ..sphere import normalize
-from . import download
 
 
 @dataclass(frozen=True)
@@ -110,6 +107,7 @@ PUBLISHED = {
         "2a159d008b7527e9fbd3de49daf9116d9500d1aaa250c3a5b009b162c5f4066b",
     ),
 }
+PATIENCE = 4.0  # seconds without news until a server counts as out of reach
 WORDS = ("name", "model", "data", "source", "licence")
 OWN = (*(f"mini-clip-k{k}" for k in range(6)), "mini-clip-random")
 SOURCE = f"Liang et al. (2022), github.com/Weixin-Liang/Modality-Gap, commit {COMMIT}"
@@ -117,7 +115,7 @@ SOURCE = f"Liang et al. (2022), github.com/Weixin-Liang/Modality-Gap, commit {CO
 
 def available_embeddings() -> dict[str, bool]:
     """Every name that `load_embeddings` knows, and whether it loads without a network."""
-    return dict.fromkeys(OWN, True) | {name: _at_hand(name) for name in PUBLISHED}
+    return dict.fromkeys(OWN, True) | {name: _is_here(name) for name in PUBLISHED}
 
 
 def load_embeddings(name: str | Path) -> Embeddings:
@@ -185,8 +183,7 @@ def _own(name: str) -> Embeddings:
 
 def _published(name: str) -> Embeddings:
     about = PUBLISHED[name]
-    payload = _find(name) or _fetch(name)
-    features = np.load(io.BytesIO(payload), allow_pickle=False)
+    features = np.load(_find(name) or _fetch(name), allow_pickle=False)
     if features.shape != about.shape or features.dtype != np.float32:
         raise ValueError(
             f"{name}: expected {about.shape} of float32 in the published file; "
@@ -196,49 +193,60 @@ def _published(name: str) -> Embeddings:
     return Embeddings(normalize(x), normalize(y), name, about.model, about.data, SOURCE, "MIT")
 
 
-def _find(name: str) -> bytes | None:
-    """The published file, if it is on this machine."""
+def _find(name: str) -> Path | None:
+    """The published file, if it is on this machine; a damaged one in the cache counts as none."""
     path = _place(name)
-    if path is None:
+    if path is None or _is_intact(path, name):
+        return path
+    if path == _cached(name):
         return None
-    payload, sha256 = path.read_bytes(), PUBLISHED[name].sha256
-    if download.is_intact(payload, sha256):
-        return payload
-    if path != _cached(name):
-        raise ValueError(
-            f"{path} is not what was published, because its SHA-256 is not {sha256}: put the file "
-            f"from {_address(name)} in its place, or unset MODALITY_GAP_DATA"
-        )
-    warnings.warn(f"{path} is damaged; it is fetched anew", stacklevel=4)
-    return None
+    raise ValueError(
+        f"{path} is not what was published, because its SHA-256 is not {PUBLISHED[name].sha256}: "
+        f"put the file from {_address(name)} in its place, or unset MODALITY_GAP_DATA"
+    )
 
 
-def _fetch(name: str) -> bytes:
-    """The published file from its authors' repository, kept in the cache."""
-    path = _cached(name)
+def _fetch(name: str) -> Path:
+    """The published file from its authors' repository, kept in the cache if it came whole."""
+    import pooch
+    import requests
+
+    path, log = _cached(name), pooch.get_logger()
+    level = log.level
+    log.setLevel("ERROR")
     try:
-        payload = download.fetch(_address(name), PUBLISHED[name].sha256)
-    except ConnectionError as error:
+        pooch.retrieve(
+            _address(name),
+            known_hash=PUBLISHED[name].sha256,
+            path=path.parent,
+            fname=path.name,
+            downloader=pooch.HTTPDownloader(timeout=PATIENCE, progressbar=True),
+        )
+    except (requests.RequestException, ValueError) as error:  # ValueError: another checksum
         folder = _data_folder()
         looked = f"{folder} (MODALITY_GAP_DATA) or " if folder else ""
         raise ConnectionError(
             f"{name}: there is no readable {path.name} in {looked}the cache {path.parent}, and it "
-            f"did not come from {_address(name)} ({error}); either download it by hand into a "
-            "folder and let the environment variable MODALITY_GAP_DATA name that folder, or do "
-            "without it: the measurements stored with the book "
+            f"did not come from {_address(name)} ({' '.join(str(error).split())[:200]}); either "
+            "download it by hand into a folder and let the environment variable MODALITY_GAP_DATA "
+            "name that folder, or do without it: the measurements stored with the book "
             '(modality_gap.results.read("published_sizes")) and embeddings such as '
             "'mini-clip-k3' need no network"
         ) from None
-    try:
-        storage.write(path, payload)
-    except OSError as error:
-        warnings.warn(f"{path.name} is not kept for the next time: {error}", stacklevel=4)
-    return payload
+    finally:
+        log.setLevel(level)
+    return path
 
 
-def _at_hand(name: str) -> bool:
+def _is_here(name: str) -> bool:
     path = _place(name)
-    return path is not None and download.is_intact(path.read_bytes(), PUBLISHED[name].sha256)
+    return path is not None and _is_intact(path, name)
+
+
+def _is_intact(path: Path, name: str) -> bool:
+    import pooch
+
+    return bool(pooch.file_hash(str(path)) == PUBLISHED[name].sha256)
 
 
 def _place(name: str) -> Path | None:

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import datetime
-import difflib
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
 
-import pooch
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from .. import storage
 from ..sphere import normalize
-from ..torchvision_fix import import_torchvision
-from . import download
-from .named import Embeddings, store
+from ..torchvision_fix import import_open_clip
+from .named import PATIENCE, Embeddings, store
 
-Picture: TypeAlias = str | Path | Image.Image
+if TYPE_CHECKING:
+    from PIL import Image
 
-CHECKPOINTS = (".pt", ".pth", ".bin", ".safetensors")
-TEXTS = (".json", ".txt", ".model")  # tokenizers and configurations
+Picture: TypeAlias = "str | Path | Image.Image"
+Tokenize: TypeAlias = Callable[[list[str]], Tensor]
+
 OWN_WEIGHTS = ("hf-hub:", "local-dir:")  # model names that say where the weights are
 SEED = 0  # of random weights
 
@@ -39,7 +39,7 @@ class Encoder:
 
     model: Any
     preprocess: Callable[[Image.Image], Tensor]
-    tokenize: Callable[[list[str]], Tensor]
+    tokenize: Tokenize
     name: str
     weights: str
 
@@ -76,9 +76,11 @@ def encode_pairs(
     Raises:
         ValueError: an image that is missing or cannot be read, or a caption that is not text, with
             its row; images and captions differ in number; or no such model, tag or checkpoint.
+        ImportError: open_clip is not installed; the message says how to install it.
         ConnectionError: weights have to be downloaded, and their server cannot be reached.
         OSError: `out` cannot be written; known before anything is encoded.
     """
+    import_open_clip()
     _check_pairs(images, captions)
     out = None if out is None else Path(out)
     if out is not None and out.suffix != ".safetensors":
@@ -87,7 +89,6 @@ def encode_pairs(
         raise ValueError(f"batch_size: expected at least 1, got {batch_size}")
     if out is not None:
         storage.check_writable(out)
-    import_torchvision()
     if isinstance(model, str):
         encoder = _from_name(model, pretrained)
     else:
@@ -109,6 +110,8 @@ def encode_pairs(
 
 
 def _check_pairs(images: Sequence[Picture], captions: Sequence[str]) -> None:
+    from PIL import Image
+
     for name, value in {"images": images, "captions": captions}.items():
         ordered = hasattr(value, "__len__") and hasattr(value, "__getitem__")
         if isinstance(value, str | Path | Image.Image) or not ordered:
@@ -148,6 +151,8 @@ def _encode(
 
 
 def _open(image: Picture, row: int) -> Image.Image:
+    from PIL import Image
+
     try:
         if isinstance(image, Image.Image):
             return _to_rgb(image)
@@ -208,29 +213,99 @@ def _from_name(name: str, pretrained: str | Path | None) -> Encoder:
     if own and pretrained is not None:
         raise ValueError(f"pretrained: {name!r} says where its weights are; leave it out")
     if not own:
-        name = _find_model(name)
-    tag = None if own else _find_tag(name, pretrained)
-    _check_hub(name, _needed(name, tag))
+        name = name.replace("/", "-")  # open_clip takes both
+    if not own and name not in open_clip.list_models():
+        raise ValueError(
+            f"model: open_clip has no model {name!r}; open_clip.list_models() names all"
+        )
+    tag = pretrained is not None and open_clip.is_pretrained_cfg(name, str(pretrained))
+    if pretrained is not None and not tag and not Path(pretrained).is_file():
+        tags = ", ".join(open_clip.list_pretrained_tags_by_model(name)) or "none"
+        raise ValueError(
+            f"pretrained: {str(pretrained)!r} is neither a file nor a tag of {name!r}; its tags "
+            f"are {tags}"
+        )
+    local = name.startswith("local-dir:") or (pretrained is not None and not tag)
     try:
-        with _quiet(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(SEED)
-            tokenize = open_clip.get_tokenizer(name)
-            # It unpickles nothing but weights: a checkpoint that would run code is refused.
-            model = open_clip.create_model(
-                name,
-                None if pretrained is None else str(pretrained),
-                # A name may have another activation than the tag's weights were trained with.
-                force_quick_gelu=bool(_settings(name, tag).get("quick_gelu")),
-                require_pretrained=own or pretrained is not None,
-                pretrained_hf=False,
-            )
+        with _offline():
+            model, tokenize = _make(name, pretrained)
     except Exception as error:  # a damaged checkpoint raises anything
-        weights = "" if pretrained is None else f" with weights {str(pretrained)!r}"
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise ValueError(f"model: open_clip cannot make {name!r}{weights}: {reason}") from error
+        if local:
+            raise _refusal(name, pretrained, error) from error
+        _check_hub(name)
+        try:
+            model, tokenize = _make(name, pretrained)
+        except Exception as again:
+            raise _refusal(name, pretrained, again) from again
     model.eval().requires_grad_(False)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
-    return Encoder(model, _preprocess(model), tokenize, name, _describe(own, tag, pretrained))
+    if own:
+        weights = "with the weights that the name says"
+    elif pretrained is None:
+        weights = f"random weights, seed {SEED}"
+    elif tag:
+        weights = f"weights {str(pretrained)!r}"
+    else:
+        import pooch
+
+        sha256 = pooch.file_hash(str(pretrained))
+        weights = f"weights of {Path(pretrained).name}, SHA-256 {sha256}"
+    return Encoder(model, _preprocess(model), tokenize, name, weights)
+
+
+def _make(name: str, pretrained: str | Path | None) -> tuple[nn.Module, Tokenize]:
+    """open_clip's model and tokenizer."""
+    import open_clip
+
+    weights = None if pretrained is None else str(pretrained)
+    settings = open_clip.get_pretrained_cfg(name, weights) if weights else {}
+    with _quiet(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        tokenize = open_clip.get_tokenizer(name)
+        # It unpickles nothing but weights: a checkpoint that would run code is refused.
+        model = open_clip.create_model(
+            name,
+            weights,
+            # A name may have another activation than the tag's weights were trained with.
+            force_quick_gelu=bool(settings.get("quick_gelu")),
+            require_pretrained=weights is not None or name.startswith(OWN_WEIGHTS),
+            pretrained_hf=False,
+        )
+    return model, tokenize
+
+
+def _refusal(name: str, pretrained: str | Path | None, error: Exception) -> ValueError:
+    weights = "" if pretrained is None else f" with weights {str(pretrained)!r}"
+    reason = " ".join(str(error).split())[:300] or type(error).__name__
+    return ValueError(f"model: open_clip cannot make {name!r}{weights}: {reason}")
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """The Hugging Face client takes what is on this machine, or says at once that it is not."""
+    from huggingface_hub import constants
+
+    before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _check_hub(name: str) -> None:
+    """Raise ConnectionError if the Hub is out of reach: its client would try again and again."""
+    from huggingface_hub import constants
+
+    place = urlsplit(constants.ENDPOINT)
+    port = place.port or (443 if place.scheme == "https" else 80)
+    try:
+        socket.create_connection((place.hostname, port), timeout=PATIENCE).close()
+    except OSError as error:
+        raise ConnectionError(
+            f"{name} needs files of {constants.ENDPOINT} that are not on this machine, and it "
+            f"cannot be reached ({error}); connect to the network, or take 'ViT-B-32' with a "
+            "checkpoint file as `pretrained`, or with random weights"
+        ) from None
 
 
 def _preprocess(model: nn.Module) -> Callable[[Image.Image], Tensor]:
@@ -243,107 +318,6 @@ def _preprocess(model: nn.Module) -> Callable[[Image.Image], Tensor]:
     except AttributeError:
         raise ValueError("model: its image tower does not say what image size it reads") from None
     return image_transform_v2(PreprocessCfg(**settings), is_train=False)
-
-
-def _find_model(name: str) -> str:
-    """open_clip's name; it also takes "ViT-B/32" for "ViT-B-32"."""
-    import open_clip
-
-    found, known = name.replace("/", "-"), open_clip.list_models()
-    if found not in known:
-        lower = {each.lower(): each for each in known}
-        similar = difflib.get_close_matches(found.lower(), lower, 1)
-        hint = f"; did you mean {lower[similar[0]]!r}?" if similar else ""
-        raise ValueError(
-            f"model: open_clip has no model {name!r}{hint}; open_clip.list_models() names all"
-        )
-    return found
-
-
-def _find_tag(name: str, pretrained: str | Path | None) -> str | None:
-    """The tag that `pretrained` is; None if it is a file or nothing."""
-    import open_clip
-
-    if pretrained is None:
-        return None
-    if isinstance(pretrained, str) and open_clip.is_pretrained_cfg(name, pretrained):
-        return pretrained
-    if not Path(pretrained).is_file():
-        tags = ", ".join(open_clip.list_pretrained_tags_by_model(name)) or "none"
-        raise ValueError(
-            f"pretrained: {str(pretrained)!r} is neither a file nor a tag of {name!r}; its tags "
-            f"are {tags}"
-        )
-    if Path(pretrained).suffix not in CHECKPOINTS:
-        raise ValueError(
-            f"pretrained: expected a file that ends in one of {', '.join(CHECKPOINTS)}, "
-            f"got {str(pretrained)!r}"
-        )
-    return None
-
-
-def _settings(name: str, tag: str | None) -> dict[str, Any]:
-    """What open_clip knows of a tag's weights."""
-    import open_clip
-
-    return open_clip.get_pretrained_cfg(name, tag) if tag else {}
-
-
-def _needed(name: str, tag: str | None) -> list[tuple[str, tuple[str, ...]]]:
-    """What comes from the Hugging Face Hub: repositories, and how the files in them end."""
-    import open_clip
-
-    if name.startswith("hf-hub:"):
-        return [(name.removeprefix("hf-hub:").partition("@")[0], CHECKPOINTS)]
-    weights = os.path.dirname(_settings(name, tag).get("hf_hub", ""))
-    text = {} if name.startswith(OWN_WEIGHTS) else open_clip.get_model_config(name)["text_cfg"]
-    tower = [text.get("hf_tokenizer_name"), text.get("hf_model_name")]
-    needed = [(weights, CHECKPOINTS), *((repository, TEXTS) for repository in tower)]
-    return [(repository, endings) for repository, endings in needed if repository]
-
-
-def _check_hub(name: str, needed: list[tuple[str, tuple[str, ...]]]) -> None:
-    """Raise ConnectionError if the Hub is needed and out of reach; its client would retry long."""
-    from huggingface_hub import constants
-
-    missing = [each for each in needed if not _is_cached(*each)]
-    if not missing:
-        return
-    try:
-        download.check_reachable([constants.ENDPOINT], download.PATIENCE)
-    except ConnectionError as error:
-        repositories = " and ".join(dict.fromkeys(repository for repository, _ in missing))
-        only_weights = all(
-            endings == CHECKPOINTS for _, endings in missing
-        ) and not name.startswith(OWN_WEIGHTS)
-        model = "" if only_weights else "'ViT-B-32' with "
-        raise ConnectionError(
-            f"{name} needs {repositories} from {constants.ENDPOINT}, which cannot be reached "
-            f"({error}); either connect to the network, or take what is on this machine: {model}a "
-            "checkpoint file as `pretrained`, or random weights"
-        ) from None
-
-
-def _is_cached(repository: str, endings: tuple[str, ...]) -> bool:
-    """Whether a file that ends so has come before."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        folder = snapshot_download(repository, local_files_only=True)
-    except (LocalEntryNotFoundError, HfHubHTTPError):
-        return False
-    return any(path.suffix in endings for path in Path(folder).rglob("*"))
-
-
-def _describe(own: bool, tag: str | None, pretrained: str | Path | None) -> str:
-    if own:
-        return "with the weights that the name says"
-    if pretrained is None:
-        return f"random weights, seed {SEED}"
-    if tag is not None:
-        return f"weights {tag!r}"
-    return f"weights of {Path(pretrained).name}, SHA-256 {pooch.file_hash(str(pretrained))}"
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..sphere import normalize
-from ..torchvision_fix import import_torchvision
+from ..torchvision_fix import import_open_clip
 
 
 def random_clip(name: str = "ViT-B-32", seed: int = 0) -> nn.Module:
@@ -24,8 +24,9 @@ def random_clip(name: str = "ViT-B-32", seed: int = 0) -> nn.Module:
 
     Raises:
         ValueError: open_clip has no configuration of that name.
+        ImportError: open_clip is not installed; the message says how to install it.
     """
-    import_torchvision()
+    import_open_clip()
     import open_clip
 
     config = open_clip.get_model_config(name)

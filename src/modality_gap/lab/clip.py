@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from ..sphere import normalize
-from ..torchvision_fix import import_torchvision
+from ..torchvision_fix import import_open_clip
 from .mad import ATTRIBUTES, FACTORS, WORDS, draw_captions
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def build(
         raise ValueError(f'shared: only "vit" has blocks to share, got {image_encoder!r}')
     if not temperature > 0:
         raise ValueError(f"temperature: expected a positive number, got {temperature}")
-    import_torchvision()
+    import_open_clip()
     import open_clip  # takes seconds
 
     with torch.random.fork_rng(devices=[]):
