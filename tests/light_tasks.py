@@ -11,9 +11,11 @@ from pathlib import Path
 from modality_gap.experiments.executors import StoppedError, in_processes
 
 
-def task(end: str, number: int) -> int:
+def task(end: str, folder: Path, number: int) -> int:
     """The fourth ends its process, or the one that started it, or all of them."""
     if number == 3:
+        while not all((folder / str(done)).exists() for done in range(3)):
+            os.sched_yield()
         if end == "worker killed":
             os.kill(os.getpid(), signal.SIGKILL)
         elif end == "parent killed":
@@ -29,7 +31,7 @@ def main(end: str, folder: Path) -> int:
     # A process started in the background of a script ignores Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        for number, _ in in_processes(partial(task, end), range(6), workers=2):
+        for number, _ in in_processes(partial(task, end, folder), range(6), workers=2):
             (folder / str(number)).touch()
     except StoppedError as error:
         print(error, file=sys.stderr)

@@ -119,7 +119,7 @@ def on_cluster(
 
     futures = {client.submit(function, task, pure=False): task for task in tasks}
     try:
-        for future in as_completed(futures):
+        for future in as_completed(futures, loop=client.loop):
             try:
                 yield futures[future], future.result()
             except CancelledError as error:
