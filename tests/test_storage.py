@@ -1,5 +1,7 @@
 import errno
+import importlib.metadata
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -72,3 +74,31 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
         storage.write(tmp_path / "x", b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
     assert (tmp_path / "x").read_bytes() == b"old"
+
+
+def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, seen = tmp_path / "x", []
+    storage.write(path, b"old")
+    for name in ("fsync", "chmod", "replace"):
+        step = getattr(os, name)
+
+        def read_first(*arguments: object, step: Callable[..., None] = step) -> None:
+            seen.append(path.read_bytes())
+            step(*arguments)
+
+        monkeypatch.setattr(os, name, read_first)
+    storage.write(path, b"new")
+    assert seen == [b"old"] * 3
+    assert path.read_bytes() == b"new"
+
+
+def test_versions_do_without_open_clip(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        if name == "open_clip_torch":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return "1"
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert storage.versions()["open_clip"] == "none"

@@ -22,9 +22,9 @@ from modality_gap.lab import clip
 from modality_gap.torchvision_fix import import_open_clip
 
 import_open_clip()
-import open_clip  # isort: skip
-from huggingface_hub import constants  # isort: skip
-from open_clip.transform import PreprocessCfg, image_transform_v2  # isort: skip
+import open_clip  # noqa: E402  # isort: skip
+from huggingface_hub import constants  # noqa: E402  # isort: skip
+from open_clip.transform import PreprocessCfg, image_transform_v2  # noqa: E402  # isort: skip
 
 NAME = "tiny"
 CONFIG = {

@@ -104,3 +104,21 @@ def test_a_perfect_text_tower_classifies_perfectly() -> None:
 
     prompts = clip.draw_prompts("digit", np.random.default_rng(0), k=len(ATTRIBUTES))
     torch.testing.assert_close(clip.zero_shot_classifier(DigitsOnly(), prompts), torch.eye(10))
+
+
+def test_the_classifier_is_the_mean_of_all_prompts() -> None:
+    """Texts that are one-hot in their only word: each prompt has an axis of its own."""
+
+    class OneHot(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.nothing = torch.nn.Parameter(torch.zeros(1))
+
+        def encode_text(self, tokens: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.one_hot(tokens[:, 0], 30).float()
+
+    prompts = torch.tensor([[[1], [2]], [[3], [4]]])
+    rows = clip.zero_shot_classifier(OneHot(), prompts)
+    expected = torch.zeros(2, 30)
+    expected[0, [2, 3]] = expected[1, [4, 5]] = 0.5**0.5
+    torch.testing.assert_close(rows, expected)

@@ -189,9 +189,19 @@ def test_the_transformer_trains_as_well(data: mad.Mad) -> None:
     assert rows[-1]["train_loss"] < rows[1]["train_loss"]
 
 
-def test_the_caller_keeps_its_threads(data: mad.Mad) -> None:
-    before = torch.get_num_threads()
+def test_a_run_has_its_threads_and_the_caller_keeps_its_own(
+    data: mad.Mad, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, during = torch.get_num_threads(), []
+    record = Run.record
+
+    def count(run: Run) -> None:
+        during.append(torch.get_num_threads())
+        record(run)
+
+    monkeypatch.setattr(Run, "record", count)
     train(replace(SHORT, threads=before + 1), data=data, stop=0)
+    assert during == [before + 1]
     assert torch.get_num_threads() == before
 
 

@@ -35,9 +35,10 @@ def table(name: str) -> pd.DataFrame:
     Returns:
         The columns of the function of that name, and `set`: which of the published sets.
     """
-    from ..experiments.published import measure
 
-    return measure(name) if at_hand(name) else read(f"published_{name}")[0]
+    from ..experiments.published import remeasure
+
+    return remeasure(name) if at_hand(name) else read(f"published_{name}")[0]
 
 
 def origin(*names: str) -> str:

@@ -11,7 +11,7 @@ import argparse
 import datetime
 import importlib.metadata
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -242,7 +242,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[Tensor, Tensor], pd.DataFrame], tuple[st
 }
 
 
-def measure(name: str) -> pd.DataFrame:
+def remeasure(name: str) -> pd.DataFrame:
     """A measurement of the published files, made now; column `set` says of which."""
     function, names = MEASUREMENTS[name]
     tables = [
@@ -251,20 +251,20 @@ def measure(name: str) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def main() -> None:
-    """Measure and store."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and store; the arguments are those of the command line if None."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder; default: the package's")
     parser.add_argument(
         "--only", nargs="+", choices=MEASUREMENTS, default=list(MEASUREMENTS), help="default: all"
     )
-    arguments = parser.parse_args()
-    for name in arguments.only:
+    chosen = parser.parse_args(arguments)
+    for name in chosen.only:
         try:
-            rows = measure(name)
+            rows = remeasure(name)
         except ConnectionError as error:
             sys.exit(str(error))
-        path = arguments.out / f"published_{name}.csv"
+        path = chosen.out / f"published_{name}.csv"
         write(
             path,
             {
