@@ -70,8 +70,9 @@ def mean_sd(values: Iterable[SupportsFloat], least: int = 2) -> str:
         least: decimals.
     """
     numbers = [float(value) for value in values]
-    digits = decimals(numbers, least)
-    return f"{number(mean(numbers), digits)}{PLUS_MINUS}{standard_deviation(numbers):.{digits}f}"
+    digits, deviation = decimals(numbers, least), standard_deviation(numbers)
+    spread = number(deviation, digits) if deviation else f"{0:.{digits}f}"
+    return f"{number(mean(numbers), digits)}{PLUS_MINUS}{spread}"
 
 
 def describe(values: Sequence[float], band: Interval | None, each: bool, over: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import os
+import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -212,6 +214,11 @@ def _fetch(name: str) -> Path:
     import requests
 
     path, log = _cached(name), pooch.get_logger()
+    try:
+        storage.check_writable(path)
+    except OSError as error:
+        warnings.warn(f"{path.name} is not kept for the next time: {error}", stacklevel=4)
+        path = Path(tempfile.mkdtemp()) / path.name
     level = log.level
     log.setLevel("ERROR")
     try:
@@ -226,8 +233,8 @@ def _fetch(name: str) -> Path:
         folder = _data_folder()
         looked = f"{folder} (MODALITY_GAP_DATA) or " if folder else ""
         raise ConnectionError(
-            f"{name}: there is no readable {path.name} in {looked}the cache {path.parent}, and it "
-            f"did not come from {_address(name)} ({' '.join(str(error).split())[:200]}); either "
+            f"{name}: there is no readable {path.name} in {looked}the cache "
+            f"{_cached(name).parent}, and it did not come from {_address(name)} ({' '.join(str(error).split())[:200]}); either "
             "download it by hand into a folder and let the environment variable MODALITY_GAP_DATA "
             "name that folder, or do without it: the measurements stored with the book "
             '(modality_gap.results.read("published_sizes")) and embeddings such as '

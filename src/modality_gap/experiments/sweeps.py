@@ -153,9 +153,10 @@ def _run(
         }
     except ValueError as error:
         raise RefusedError(error) from error
+    client = connect(chosen.scheduler) if chosen.scheduler else None
     execute: Execute = partial(in_processes, workers=chosen.workers)
-    if chosen.scheduler:
-        execute = partial(on_cluster, client=connect(chosen.scheduler))
+    if client:
+        execute = partial(on_cluster, client=client)
     for own, tables in groups.items():
         tables.adopt(_those_of(own, SWEEPS))
     if any(tables.missing() for tables in groups.values()):
@@ -166,6 +167,8 @@ def _run(
     failed = []
     for own, tables in groups.items():
         failed += conduct(tables, execute, function or own)
+    if client:
+        client.close()
     if failed:
         return _complain("\n".join([f"{len(failed)} of the runs failed:", *failed]), 1)
     return 0
