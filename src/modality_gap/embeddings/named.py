@@ -236,10 +236,10 @@ def _fetch(name: str) -> Path:
         raise ConnectionError(
             f"{name}: there is no readable {path.name} in {looked}the cache "
             f"{_cached(name).parent}, and it did not come from {_address(name)} "
-            f"({reason}); either download it by hand into a folder and let the environment variable MODALITY_GAP_DATA "
-            "name that folder, or do without it: the measurements stored with the book "
-            '(modality_gap.results.read("published_sizes")) and embeddings such as '
-            "'mini-clip-k3' need no network"
+            f"({reason}); either download it by hand into a folder and let the environment "
+            "variable MODALITY_GAP_DATA name that folder, or do without it: the measurements "
+            'stored with the book (modality_gap.results.read("published_sizes")) and embeddings '
+            "such as 'mini-clip-k3' need no network"
         ) from None
     finally:
         log.setLevel(level)
