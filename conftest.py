@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -40,6 +41,8 @@ class TextNotebook(IPyNbFile):
         environment = execute_pages.kernel_environment(ROOT / "_build")
         with mock.patch.dict(os.environ, environment):
             super().setup()
+        # With its history, by which IPython knows that a cell ends with ";" and shows no value.
+        self.kernel.execute_cell_input = partial(self.kernel.kc.execute, stop_on_error=False)
 
     def teardown(self) -> None:
         """Stop the kernel; keep what the cells have put out."""
