@@ -326,3 +326,16 @@ def test_bad_arguments() -> None:
     for call, message in cases:
         with pytest.raises(ValueError, match=message):
             call()
+
+
+def test_recall_in_a_narrow_cone_and_at_many_dimensions() -> None:
+    """Cosines that differ by little are no ties, and the partner counts however it is rounded."""
+    generator = torch.Generator().manual_seed(0)
+    centre = torch.randn(1, 64, generator=generator, dtype=torch.float64)
+    rows = mg.normalize(centre + 4e-3 * torch.randn(300, 64, generator=generator).double())
+    other = mg.normalize(rows + 4e-4 * torch.randn(300, 64, generator=generator).double())
+    exact = mg.recall_at_k(rows, other)
+    assert exact[0] > 0.9
+    assert mg.recall_at_k(rows.float(), other.float()) == pytest.approx(exact, abs=0.05)
+    x = mg.normalize(torch.randn(2, 400_000, generator=generator))
+    assert mg.recall_at_k(x, x) == (1, 1)

@@ -152,3 +152,10 @@ def test_of_all_rows_a_few_blocks_are_alive(
 @cases(PAIRWISE)
 def test_long_rows_are_not_copied(function: Function, backward: bool, dtype: torch.dtype) -> None:
     assert peak(function, 100, 4096, dtype, backward) < 4.5 * 8 * sums.ROW_NUMBERS
+
+
+@pytest.mark.parametrize("function", [mg.uniformity, mg.mean_cosine])
+def test_a_second_derivative_is_refused(function: Callable[[Tensor], Tensor]) -> None:
+    x = unit_rows(5, 3).requires_grad_()
+    with pytest.raises(RuntimeError, match="cannot be differentiated again"):
+        torch.autograd.grad(function(x), x, create_graph=True)

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+import sklearn.cluster
 import torch
 from sklearn.metrics import average_precision_score
 from torch import Tensor
@@ -146,6 +147,19 @@ def test_noise_decides_how_many_answers_stay(monkeypatch: pytest.MonkeyPatch) ->
 
 
 # Bad input.
+
+
+def test_clusters_are_the_best_of_ten_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = []
+    kmeans = sklearn.cluster.KMeans
+
+    def spy(*arguments: object, **settings: object) -> sklearn.cluster.KMeans:
+        starts.append(settings["n_init"])
+        return kmeans(*arguments, **settings)
+
+    monkeypatch.setattr(sklearn.cluster, "KMeans", spy)
+    tasks.clusters(*noisy_pairs(20), 3)
+    assert starts == [10]
 
 
 def test_bad_arguments_are_named() -> None:

@@ -83,7 +83,12 @@ def __getattr__(name: str) -> object:
     """`mad`, `plots` and `caption_information`, imported on first use."""
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = importlib.import_module(f".{_LATER[name]}", __name__)
-    if not hasattr(home, name):  # a module that its package has not imported yet
-        importlib.import_module(f"{home.__name__}.{name}")
+    try:
+        home = importlib.import_module(f".{_LATER[name]}", __name__)
+        if not hasattr(home, name):  # a module that its package has not imported yet
+            importlib.import_module(f"{home.__name__}.{name}")
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"modality_gap.{name} needs {error.name}: pip install 'modality-gap[book]'"
+        ) from error
     return getattr(home, name)

@@ -20,9 +20,10 @@ from .sums import Distances, PairSums, products, row_slices
 if TYPE_CHECKING:
     import pandas as pd
 
-# Similarities nearer than this are equal in retrieval. Products of the same unit rows at different
-# places of a matrix differ by at most a third of it, up to 8,192 dimensions.
-TIE = {torch.float32: 1e-6, torch.float64: 1e-13}
+# Similarities nearer than this are equal in retrieval: products of the same unit rows round
+# differently at different places of a matrix. Wider in float32, and a cone as narrow as that of a
+# deep random network would be one tie.
+TIE = {torch.float32: 2e-7, torch.float64: 1e-13}
 # Shifts among which the smallest loss is sought, before it is refined.
 GRID = tuple(np.linspace(-0.5, 1, 76))
 
@@ -176,8 +177,9 @@ def recall_at_k(x: Tensor, y: Tensor, k: int = 1) -> tuple[float, float]:
     """Share of rows whose partner is among the k most similar rows of the other modality.
 
     Ties count by their chance under a random order, so collapsed embeddings score k / N.
-    Similarities that differ by rounding are ties, too. They are made in blocks, so memory does not
-    grow with N^2.
+    Similarities that differ by less than 2e-7 in float32, 1e-13 in float64, differ by rounding and
+    are ties, too: where all cosines lie that near to each other, give float64. They are made in
+    blocks, so memory does not grow with N^2.
 
     Args:
         x, y: unit rows, shape (N, D), N >= 2; row i of x is paired with row i of y.
@@ -203,7 +205,8 @@ def recall_at_k(x: Tensor, y: Tensor, k: int = 1) -> tuple[float, float]:
                 counts[0, limit, rows] += torch.gt(block, bounds[rows, None], out=spare).sum(dim=1)
                 counts[1, limit, columns] += torch.gt(block, bounds[columns], out=spare).sum(dim=0)
         more, at_least = counts.double().unbind(dim=1)
-        forth, back = ((k - more) / (at_least - more)).clamp(0, 1).mean(dim=1).tolist()
+        equal = (at_least - more).clamp(min=1)  # the partner itself, however it was rounded
+        forth, back = ((k - more) / equal).clamp(0, 1).mean(dim=1).tolist()
     return forth, back
 
 
@@ -330,7 +333,8 @@ def _grid(
         (alphas, "alphas", check_number),
         (temperatures, "temperatures", check_positive),
     ):
-        if not isinstance(values, Iterable) or isinstance(values, str):
+        single = isinstance(values, str) or getattr(values, "ndim", 1) == 0
+        if single or not isinstance(values, Iterable):
             raise ValueError(f"{name}: expected several numbers, got {values!r}")
         lists.append([check(value, name) for value in values])
         if not lists[-1]:

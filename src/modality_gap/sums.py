@@ -8,6 +8,7 @@ block needs until the backward pass. They cannot be differentiated once more.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
@@ -15,14 +16,29 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 
 # What a Function keeps for its gradient; torch does not type it.
 Context: TypeAlias = Any
+Backward: TypeAlias = Callable[..., Any]
 # Numbers of a block of rows, which is converted to float64: 8 MiB.
 ROW_NUMBERS = 2**20
 # Rows and columns of a block of pairs: 16 MiB in float32.
 SIDE = 2048
+
+
+def _once(backward: Backward) -> Backward:
+    """A gradient that refuses to be differentiated again; autograd would take it as constant."""
+
+    @functools.wraps(backward)
+    def checked(ctx: Context, *by: Tensor) -> Any:  # noqa: ANN401
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "this gradient is made in blocks and cannot be differentiated again; "
+                "leave out create_graph, or write the formula down for a small batch"
+            )
+        return backward(ctx, *by)
+
+    return checked
 
 
 def slices(count: int, size: int) -> Iterator[slice]:
@@ -76,7 +92,7 @@ class UnitRows(Function):
         return unit
 
     @staticmethod
-    @once_differentiable
+    @_once
     def backward(ctx: Context, by_unit: Tensor) -> Tensor:
         unit, lengths = ctx.saved_tensors
         gradient = torch.empty_like(unit)
@@ -102,7 +118,7 @@ class RowSums(Function):
         return total, squares
 
     @staticmethod
-    @once_differentiable
+    @_once
     def backward(ctx: Context, by_total: Tensor, by_squares: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         return ((2 * by_squares).to(x.dtype) * x).add_(by_total.to(x.dtype))
@@ -120,7 +136,7 @@ class PairSums(Function):
         return *RowSums.apply(x), *RowSums.apply(y), own
 
     @staticmethod
-    @once_differentiable
+    @_once
     def backward(ctx: Context, *by: Tensor) -> tuple[Tensor | None, ...]:
         x, y = ctx.saved_tensors
         by_own = float(by[4])
@@ -149,7 +165,7 @@ class Distances(Function):
         return total
 
     @staticmethod
-    @once_differentiable
+    @_once
     def backward(ctx: Context, by_total: Tensor) -> tuple[Tensor | None, ...]:
         x, y = ctx.saved_tensors
         by_x, by_y = (
@@ -186,7 +202,7 @@ class LogPotential(Function):
         return total
 
     @staticmethod
-    @once_differentiable
+    @_once
     def backward(ctx: Context, by_total: Tensor) -> tuple[Tensor, None]:
         x, total = ctx.saved_tensors
         gradient, weights = torch.zeros_like(x), x.new_zeros(len(x))
@@ -234,7 +250,7 @@ class Contrast(Function):
         return own / len(x), by_row.mean(), by_column.mean()
 
     @staticmethod
-    @once_differentiable
+    @_once
     def backward(
         ctx: Context, by_own: Tensor, by_rows: Tensor, by_columns: Tensor
     ) -> tuple[Tensor | None, ...]:
@@ -276,7 +292,7 @@ class Entropy(Function):
         return entropy.mean()
 
     @staticmethod
-    @once_differentiable
+    @_once
     def backward(ctx: Context, by_entropy: Tensor) -> tuple[Tensor | None, ...]:
         x, y, temperature, by_row, entropy = ctx.saved_tensors
 

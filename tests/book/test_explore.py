@@ -424,6 +424,32 @@ def test_two_figures_on_a_page_are_two(browser: Browser, fragment: str, tmp_path
     tab.close()
 
 
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 0.5, 0.8])
+def test_the_drawn_clouds_and_the_gap_follow_alpha(alpha: float, page: Page) -> None:
+    """The drawn distance of the means along the gap, in units of that at alpha = 0."""
+    x, y = explore.moving_gap().pairs["our small CLIP"]
+    means = page.locator(".mg-means")
+
+    def drawn() -> float:
+        wait_for_drawing(page)
+        ends = re.findall(r"-?[\d.]+", means.get_attribute("d") or "")
+        return float(ends[2]) - float(ends[0])
+
+    unmoved = drawn()
+    slide(page, "shift", alpha)
+    now, (a, b) = drawn(), mg.shift(x, y, alpha)
+    along = -mg.gap_vector(x, y)
+    signed = float((b.mean(0) - a.mean(0)) @ along / along.norm())
+    assert now / unmoved == pytest.approx(signed / float(along.norm()), abs=0.02)
+    said = re.findall(r"gap ([−-]?[\d.]+)", reading(page, "The two clouds"))[0]
+    assert float(said.replace("−", "-")) == pytest.approx(signed, abs=6e-4)
+    page.wait_for_timeout(900)
+    spoken = page.locator("[aria-live=polite]").text_content() or ""
+    heard = re.findall(r"Gap ([−-]?[\d.]+)\.", spoken)
+    assert not heard or float(heard[0].replace("−", "-")) == pytest.approx(signed, abs=6e-4)
+    assert heard or alpha == 0
+
+
 def test_a_screen_reader_hears_the_numbers(page: Page) -> None:
     spoken = page.locator("[aria-live=polite]")
     first = spoken.text_content()

@@ -1,9 +1,12 @@
+import re
+from pathlib import Path
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 from matplotlib.colors import to_rgb
 
-from modality_gap.book import plots
+from modality_gap.book import explore, plots
 
 
 def contrast(one: str, other: str) -> float:
@@ -26,6 +29,16 @@ def test_text_and_data_are_legible_on_both_pages() -> None:
     for color in (plots.IMAGE, plots.TEXT):
         assert contrast(color, plots.PAPER) > 3
         assert contrast(color, dark_page) > 3
+
+
+def test_images_are_blue_and_texts_are_orange_everywhere() -> None:
+    """In the figure with sliders, too, which has its own copy."""
+    assert (plots.IMAGE, plots.TEXT) == ("#0072B2", "#D55E00")
+    style = (Path(explore.__file__).parent / "moving_gap.css").read_text("utf-8")
+    for name, color in (("mg-image", plots.IMAGE), ("mg-text", plots.TEXT)):
+        rule = re.search(rf":is\(\.{name}, [^)]*\) {{\s*fill: (#\w+);", style)
+        assert rule
+        assert rule[1].upper() == color
 
 
 def test_style_uses_the_colours_that_the_dark_page_replaces() -> None:
