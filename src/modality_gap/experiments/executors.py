@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
 import time
@@ -75,6 +76,8 @@ def _attempt(function: Callable[[Task], Result], task: Task) -> tuple[Task, Resu
 
 def _end_with(parent: int) -> None:
     """From now on; else this process would finish its task for nobody."""
+    # Ctrl-C reaches every process of the terminal; this one leaves the answer to its parent.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         while os.getppid() == parent:
