@@ -111,7 +111,7 @@ PUBLISHED = {
 }
 PATIENCE = 4.0  # seconds without news until a server counts as out of reach
 WORDS = ("name", "model", "data", "source", "licence")
-OWN = (*(f"mini-clip-k{k}" for k in range(6)), "mini-clip-random")
+OWN = (*(f"mini-clip-k{k}" for k in range(6)), "mini-clip-cold", "mini-clip-random")
 SOURCE = f"Liang et al. (2022), github.com/Weixin-Liang/Modality-Gap, commit {COMMIT}"
 
 
@@ -123,8 +123,9 @@ def available_embeddings() -> dict[str, bool]:
 def load_embeddings(name: str | Path) -> Embeddings:
     """Paired embeddings by name, as float64 unit rows.
 
-    "mini-clip-k0" to "mini-clip-k5" are the book's own models, stored with the book, and
-    "mini-clip-random" is such a model with random weights. "clip", "convirt", "videoclip" and
+    "mini-clip-k0" to "mini-clip-k5" are the book's own models, stored with the book,
+    "mini-clip-cold" is that with k = 3 whose temperature was held at 0.01, and "mini-clip-random"
+    is such a model with random weights. "clip", "convirt", "videoclip" and
     "clasp", and each of them with "-random", are published by Liang et al. (2022): read from the
     folder that the environment variable MODALITY_GAP_DATA names, else from the cache, else
     downloaded into the cache.

@@ -11,7 +11,7 @@ import datetime
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +27,7 @@ from ..lab.training import Config, train
 from .executors import Outcomes, RefusedError, StoppedError
 
 Row = dict[str, str]
-Run = Callable[[Config], Iterable[Mapping[str, Any]]]
+Run = Callable[[Any], Iterable[Mapping[str, Any]]]  # of a Config or of a kind of it
 # Executes a function of configs somewhere.
 Execute = Callable[[Callable[[Config], list[Row]], list[Config]], Outcomes[Config, list[Row]]]
 
@@ -46,7 +46,7 @@ class Sweep:
 
     description: str
     seeds: int  # how many, unless the caller says otherwise
-    configs: Callable[[int], Iterable[Config]]  # those of one seed
+    configs: Callable[[int], Sequence[Config]]  # those of one seed
     function: Run = run  # executes a run; sweeps share runs only where they share it
 
     def runs(self, seeds: int | None = None) -> list[Config]:
@@ -84,13 +84,14 @@ def _settings(config: Config) -> dict[str, Any]:
 
 def describe(config: Config) -> str:
     """The settings that are not the default ones, and the seed."""
-    default = _settings(Config())
+    default = _settings(type(config)())
     changed = {
         name: value
         for name, value in _settings(config).items()
         if value != default[name] or name == "seed"
     }
-    return f"Config({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
+    settings = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+    return f"{type(config).__name__}({settings})"
 
 
 class Tables:

@@ -19,7 +19,7 @@ from typing import Any
 from .. import results
 from ..lab.mad import ATTRIBUTES, FACTORS, load_mad
 from ..lab.training import Config
-from . import closing_runs
+from . import closing_runs, reopening, same_pictures
 from .engine import Execute, Run, Sweep, Tables, conduct, locked, read_runs
 from .executors import RefusedError, StoppedError, connect, in_processes, on_cluster
 
@@ -88,13 +88,57 @@ SWEEPS = {
     ),
     "duplicates": Sweep(
         "a caption repeated within a batch: kept as a negative, masked, or soft-labelled, at "
-        "k = 0, 1, 3",
+        "k = 0, 1, 3, and masked where every caption names the same one attribute",
         seeds=5,
         configs=lambda seed: [
-            Config(k=k, duplicates=treatment, seed=seed)
-            for k in (0, 1, 3)
-            for treatment in ("kept", "masked", "soft")
+            *(
+                Config(k=k, duplicates=treatment, seed=seed)
+                for k in (0, 1, 3)
+                for treatment in ("kept", "masked", "soft")
+            ),
+            Config(k=1, drawn_from=some_attributes(1, seed), duplicates="masked", seed=seed),
         ],
+    ),
+    "longer": Sweep(
+        "four times as many steps at k = 5 and a fixed temperature of 0.5",
+        seeds=5,
+        configs=lambda seed: [
+            Config(k=5, temperature=0.5, learn_temperature=False, steps=1600, seed=seed)
+        ],
+    ),
+    "reopening": Sweep(
+        "trained at k = 5, then for 300 steps at k = 0 to 5, then for 300 at k = 5 again, with the "
+        "temperature frozen or learned",
+        seeds=5,
+        configs=lambda seed: [
+            reopening.Reopening(then_k=k, then_frozen=frozen, seed=seed)
+            for k in range(6)
+            for frozen in (True, False)
+        ],
+        function=reopening.run,
+    ),
+    "pictures": Sweep(
+        "two image encoders on identical images: temperature fixed and learned, and at 0.01 a "
+        "smaller batch and fewer dimensions",
+        seeds=5,
+        configs=lambda seed: [
+            *(
+                same_pictures.Pictures(temperature=fixed, learn_temperature=False, seed=seed)
+                for fixed in (0.01, 0.1, 1.0)
+            ),
+            same_pictures.Pictures(seed=seed),
+            *(
+                same_pictures.Pictures(
+                    temperature=0.01,
+                    learn_temperature=False,
+                    batch_size=batch_size,
+                    dimensions=dimensions,
+                    seed=seed,
+                )
+                for batch_size, dimensions in ((64, 64), (256, 16))
+            ),
+        ],
+        function=same_pictures.run,
     ),
     "closing": Sweep(
         "ways to close the gap at k = 3, each judged as it is and after every method that needs "

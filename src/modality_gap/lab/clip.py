@@ -52,7 +52,7 @@ def tokens_of(words: Tensor) -> Tensor:
 class ConvolutionalTower(nn.Module):
     """Three convolutions with batch norm, 28 x 28 to 4 x 4 pixels, then a linear map."""
 
-    def __init__(self) -> None:
+    def __init__(self, dimensions: int = DIMENSIONS) -> None:
         """Weights come from PyTorch's global generator."""
         super().__init__()
         self.layers = nn.Sequential(
@@ -62,10 +62,10 @@ class ConvolutionalTower(nn.Module):
             *_convolution(32, 64, stride=2),
             nn.Flatten(),
         ).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.proj = nn.Parameter(torch.randn(1024, DIMENSIONS) / math.sqrt(1024))
+        self.proj = nn.Parameter(torch.randn(1024, dimensions) / math.sqrt(1024))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images of shape (N, 3, 28, 28) to embeddings of shape (N, DIMENSIONS)."""
+        """Images of shape (N, 3, 28, 28) to embeddings of shape (N, D)."""
         return self.layers(images.contiguous(memory_format=torch.channels_last)) @ self.proj
 
 

@@ -1,9 +1,9 @@
-"""The book's own models, one for each k, as they are stored with the book."""
+"""The book's own models, as they are stored with the book."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -32,18 +32,19 @@ class MiniClip:
     about: dict[str, Any]
 
 
-def load_mini_clip(k: int) -> MiniClip:
-    """The stored model whose captions named k attributes.
+def load_mini_clip(k: int | Literal["cold"]) -> MiniClip:
+    """A stored model.
 
     Args:
-        k: 0 to 5.
+        k: attributes that its captions named, 0 to 5; or "cold": the model with 3 whose temperature
+            was held at 0.01, and whose gap is large.
 
     Raises:
-        ValueError: k out of range, or a damaged file.
+        ValueError: no such model, or a damaged file.
     """
-    if k not in range(len(ATTRIBUTES) + 1):
-        raise ValueError(f"k: expected 0 to {len(ATTRIBUTES)}, got {k}")
-    tensors, about = results.read_tensors(f"mini_clip_k{k}")
+    if k != "cold" and k not in range(len(ATTRIBUTES) + 1):
+        raise ValueError(f'k: expected 0 to {len(ATTRIBUTES)} or "cold", got {k!r}')
+    tensors, about = results.read_tensors("mini_clip_cold" if k == "cold" else f"mini_clip_k{k}")
     config = Config(**about.pop("config"))
     weights = {name[6:]: value for name, value in tensors.items() if name.startswith("model.")}
     model = rebuild(config, weights)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -144,8 +144,8 @@ def train(
 class Run:
     """Model, optimiser and what was measured; `step` steps are done."""
 
-    def __init__(self, config: Config, data: Mad) -> None:
-        """Start from the config's seed; ValueError: the device is not there."""
+    def __init__(self, config: Config, data: Mad, weights: dict[str, Tensor] | None = None) -> None:
+        """Start from the config's seed, or from weights; ValueError: the device is not there."""
         self.config, self.data, self.device = config, data, _find_device(config.device)
         self.step, self.gap = 0, math.nan
         self.losses: list[float] = []
@@ -158,20 +158,13 @@ class Run:
             seed=config.seed,
         ).to(self.device)
         self.model.logit_scale.requires_grad_(config.learn_temperature)
-        self._settle()
+        if weights is not None:
+            self.model.load_state_dict(weights)
+        else:
+            settle(self.model.visual, self.draw(config.steps)[0])
         if config.init == "procrustes":
             self._close_gap()
-        decayed = [p for p in self.model.parameters() if p.requires_grad and p.ndim >= 2]
-        others = [p for p in self.model.parameters() if p.requires_grad and p.ndim < 2]
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": decayed, "weight_decay": config.weight_decay},
-                {"params": others, "weight_decay": 0.0},
-            ],
-            lr=config.learning_rate,
-            betas=(0.9, 0.98),
-            fused=True,
-        )
+        self.optimizer = adamw([self.model], config)
 
     def draw(self, step: int) -> tuple[Tensor, Tensor]:
         """Images and caption words of a step: they depend on the seed and the step alone."""
@@ -179,17 +172,6 @@ class Run:
         sources, factors = self.data.draw("train", config.batch_size, rng)
         words = draw_captions(factors, config.k, rng, config.named, config.drawn_from)
         return self.data.render(sources, factors).to(self.device), words.to(self.device)
-
-    @torch.no_grad()
-    def _settle(self) -> None:
-        """Batch norm's running statistics start from a batch, not from 0 and 1."""
-        norms = [m for m in self.model.modules() if isinstance(m, nn.BatchNorm2d)]
-        momenta = [norm.momentum for norm in norms]
-        for norm in norms:
-            norm.momentum = 1.0
-        self.model.train().encode_image(self.draw(self.config.steps)[0])
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
 
     @torch.no_grad()
     def _close_gap(self) -> None:
@@ -237,6 +219,32 @@ class Run:
             row |= probe(self.model, self.data, self.pairs)
         self.rows.append(row)
         self.losses = []
+
+
+@torch.no_grad()
+def settle(tower: nn.Module, images: Tensor) -> None:
+    """Batch norm's running statistics start from a batch, not from 0 and 1."""
+    norms = [m for m in tower.modules() if isinstance(m, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    tower.train()(images)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
+def adamw(models: Iterable[nn.Module], config: Config) -> torch.optim.AdamW:
+    """The optimiser of all that is to be trained; only matrices decay."""
+    trained = [p for model in models for p in model.parameters() if p.requires_grad]
+    return torch.optim.AdamW(
+        [
+            {"params": [p for p in trained if p.ndim >= 2], "weight_decay": config.weight_decay},
+            {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+        ],
+        lr=config.learning_rate,
+        betas=(0.9, 0.98),
+        fused=True,
+    )
 
 
 @contextmanager
