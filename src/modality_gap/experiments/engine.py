@@ -27,7 +27,7 @@ from ..lab.training import Config, train
 from .executors import Outcomes, RefusedError, StoppedError
 
 Row = dict[str, str]
-Run = Callable[[Any], Iterable[Mapping[str, Any]]]  # of a Config or of a kind of it
+Run = Callable[..., Iterable[Mapping[str, Any]]]  # of a Config or of a kind of it
 # Executes a function of configs somewhere.
 Execute = Callable[[Callable[[Config], list[Row]], list[Config]], Outcomes[Config, list[Row]]]
 
@@ -35,9 +35,9 @@ Execute = Callable[[Callable[[Config], list[Row]], list[Config]], Outcomes[Confi
 ONE_AT_A_TIME = threading.Lock()
 
 
-def run(config: Config) -> list[dict[str, Any]]:
-    """Train; return a row of measures per measured step."""
-    return train(config, progress=False).rows
+def run(config: Config, stop: int | None = None) -> list[dict[str, Any]]:
+    """Train, at most up to the step `stop`; return a row of measures per measured step."""
+    return train(config, progress=False, stop=stop).rows
 
 
 @dataclass(frozen=True)

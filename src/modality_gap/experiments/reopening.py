@@ -18,7 +18,7 @@ from ..lab.training import Config, Run, use_threads
 
 FULL = len(ATTRIBUTES)
 LEG = 300  # steps of each way
-EARLY = 100  # when it is measured on the way
+EARLY = 50  # when it is measured on the way
 
 Rows: TypeAlias = list[dict[str, float | str]]
 
