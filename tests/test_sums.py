@@ -32,6 +32,10 @@ ROWWISE: dict[str, Function] = {
     "l2i": mg.l2i,
     "rmg": mg.rmg,
     "gap_share": lambda x, y: mg.gap_share(x, y)[0],
+    "similarity_difference": lambda x, y: mg.similarity_difference(x, torch.arange(len(x)) % 3),
+    "moad": lambda x, y: mg.moad(
+        x, torch.arange(len(x)) % 3, torch.arange(len(x))[:, None] % torch.tensor([2, 3])
+    ),
 }
 
 

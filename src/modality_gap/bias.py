@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .checks import check_unit, enumerate_blocks
-from .sphere import row_sums
+from .checks import check_unit
+from .sums import ClassSquares
 
 
 def similarity_difference(x: Tensor, labels: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ def similarity_difference(x: Tensor, labels: Tensor) -> Tensor:
     """
     check_unit(x, "x")
     _check_labels(labels, x.shape[:1], "labels")
-    return _difference(x, row_sums(x), labels, "labels").to(x.dtype)
+    return _differences(x, {"labels": labels})[0].to(x.dtype)
 
 
 def moad(x: Tensor, object_labels: Tensor, attribute_labels: Tensor) -> Tensor:
@@ -59,29 +59,27 @@ def moad(x: Tensor, object_labels: Tensor, attribute_labels: Tensor) -> Tensor:
         raise ValueError("attribute_labels: expected a torch.Tensor of shape (N, A)")
     count = max(1, attribute_labels.shape[1])
     _check_labels(attribute_labels, (len(x), count), "attribute_labels")
-    sums = row_sums(x)
-    attributes = [
-        _difference(x, sums, labels, f"attribute_labels, column {column}")
-        for column, labels in enumerate(attribute_labels.T)
-    ]
-    bias = _difference(x, sums, object_labels, "object_labels") - torch.stack(attributes).mean()
-    return bias.to(x.dtype)
+    found = _differences(
+        x,
+        {"object_labels": object_labels}
+        | {f"attribute_labels, column {i}": part for i, part in enumerate(attribute_labels.T)},
+    )
+    return (found[0] - found[1:].mean()).to(x.dtype)
 
 
-def _difference(x: Tensor, sums: tuple[Tensor, Tensor], labels: Tensor, name: str) -> Tensor:
-    """`similarity_difference` in float64; `sums` are the `row_sums` of x."""
-    total, squares = sums
-    classes, place, counts = labels.unique(return_inverse=True, return_counts=True)
-    same_pairs = (counts * (counts - 1)).sum()
-    different_pairs = len(x) * (len(x) - 1) - same_pairs
-    if same_pairs == 0 or different_pairs == 0:
-        raise ValueError(f"{name}: expected at least two classes, and two rows in one of them")
-    class_sums = x.new_zeros(len(classes), x.shape[1], dtype=torch.float64)
-    for start, rows in enumerate_blocks(x):
-        class_sums.index_add_(0, place[start : start + len(rows)], rows.double())
-    same = class_sums.square().sum() - squares
-    different = total @ total - squares - same
-    return same / same_pairs - different / different_pairs
+def _differences(x: Tensor, labels: dict[str, Tensor]) -> Tensor:
+    """`similarity_difference` for each set of labels, by its name; in float64."""
+    every = torch.zeros_like(next(iter(labels.values())))  # all rows are of one class
+    places, same_pairs = [every], []
+    for name, own in labels.items():
+        place, counts = own.unique(return_inverse=True, return_counts=True)[1:]
+        same_pairs.append((counts * (counts - 1)).sum())
+        if not 0 < same_pairs[-1] < len(x) * (len(x) - 1):
+            raise ValueError(f"{name}: expected at least two classes, and two rows in one of them")
+        places.append(place)
+    squares, total, *within = ClassSquares.apply(x, torch.stack(places).long())
+    pairs, own = torch.stack(same_pairs), torch.stack(within)
+    return (own - squares) / pairs - (total - own) / (len(x) * (len(x) - 1) - pairs)
 
 
 def _check_labels(labels: Tensor, shape: tuple[int, ...], name: str) -> None:

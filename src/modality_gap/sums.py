@@ -124,6 +124,37 @@ class RowSums(Function):
         return ((2 * by_squares).to(x.dtype) * x).add_(by_total.to(x.dtype))
 
 
+class ClassSquares(Function):
+    """Sum of the rows' squared lengths; then, for each way to divide them into classes, the same of
+    the classes' sums. In float64.
+
+    `places` holds a way in each row: the classes of the N rows, as numbers from 0 on.
+    """
+
+    @staticmethod
+    def forward(ctx: Context, x: Tensor, places: Tensor) -> Tensor:
+        sums = x.new_zeros(len(places), int(places.max()) + 1, x.shape[1], dtype=torch.float64)
+        squares = x.new_zeros(1, dtype=torch.float64)
+        for part in row_slices(x):
+            rows = x[part].double()
+            squares += rows.flatten() @ rows.flatten()
+            for of_way, place in zip(sums, places, strict=True):
+                of_way.index_add_(0, place[part], rows)
+        ctx.save_for_backward(x, places, sums)
+        return torch.cat([squares, sums.square().sum(dim=(1, 2))])
+
+    @staticmethod
+    @_once
+    def backward(ctx: Context, by_squares: Tensor) -> tuple[Tensor, None]:
+        x, places, sums = ctx.saved_tensors
+        slopes = 2 * by_squares[1:, None, None] * sums
+        gradient = (2 * by_squares[0]).to(x.dtype) * x
+        for part in row_slices(x):
+            for of_way, place in zip(slopes, places, strict=True):
+                gradient[part] += of_way[place[part]]
+        return gradient, None
+
+
 class PairSums(Function):
     """`RowSums` of x and of y, and sum of the inner products x_i . y_i, in float64."""
 
