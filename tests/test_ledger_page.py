@@ -1,4 +1,4 @@
-"""The Sphinx extension that fills the ledger's page: a small book with three claims of its own."""
+"""The Sphinx extension that fills the ledger's page: a small book with claims of its own."""
 
 from __future__ import annotations
 
@@ -19,21 +19,40 @@ SAID = {
     "where": "Fig. 1",
     "claim": "Gaps grow.",
     "quantity": "a gap",
-    "stated": "1.00",
+    "stated": (1.0, 2.5),
     "chapter": "04_cone",
 }
+WHEN = "us, after the first result"
 CLAIMS = (
-    Claim(id="fox-gap", band=(0.9, 1.1), direction=(0, 2), figure="fig-square", **SAID),
+    Claim(
+        id="fox-own",
+        band=(0, 1),
+        band_from="a closed form",
+        **SAID | {"stated": "closed form"},
+    ),
+    Claim(
+        id="fox-gap", band=(0.9, 1.1), band_from=WHEN, direction=(0, 2), figure="fig-square", **SAID
+    ),
+    Claim(
+        id="fox-words",
+        band=(0, 0),
+        band_from=WHEN,
+        each=True,
+        figure="eq-equal",
+        chosen_after=True,
+        **SAID | {"stated": "in words"},
+    ),
     Claim(
         id="fox-rank",
         band=(0, 0),
+        band_from="the paper",
         each=True,
         figure="eq-equal",
         direction=(-1, 1),
         direction_quantity="rank",
         **SAID,
     ),
-    Claim(id="fox-quoted", **SAID),
+    Claim(id="fox-quoted", second_hand=True, **SAID),
 )
 CHAPTER = (
     "# A cone\n\n"
@@ -47,6 +66,8 @@ gap = '{"values": [0.95, 1.03]}'
 rank = '{"values": [0], "direction_values": [0.5, 0.75]}'
 glue("ledger:fox-gap", gap, display=False)
 glue("ledger:fox-rank", rank, display=False)
+glue("ledger:fox-words", '{"values": [0]}', display=False)
+glue("ledger:fox-own", '{"values": [2]}', display=False)
 ```
 """
 )
@@ -56,7 +77,13 @@ PAGE = """\
 ```{ledger-summary}
 ```
 
-```{ledger-table} fox
+```{ledger-table} numbers of the papers
+```
+
+```{ledger-table} directions of the papers
+```
+
+```{ledger-table} our own references and identities
 ```
 """
 
@@ -83,25 +110,42 @@ def test_small_ledger(book: Path) -> None:
     status, printed = build(book)
     assert status == 0, printed
     page = page_of(book)
-    summary, table = page.select("table")
-    assert [row.get_text(" ", strip=True) for row in summary.select("tbody tr")] == [
-        "Fox (2020) 2 0 0 1 3",
-        "together 2 0 0 1 3",
+    assert [row.get_text(" ", strip=True) for row in page.select(".ledger-summary li")] == [
+        "Numbers of the papers : 3. Of these 2 reproduced, 0 direction only, 0 not reproduced, "
+        "1 quoted only.",
+        "Directions of the papers : 1. Of these 1 direction only, 0 not reproduced, 0 quoted only.",
+        "Our own references and identities : 1. Of these 0 holds, 1 fails.",
     ]
+    table, words, own = page.select("table")
     title, *lines = table.select("tbody tr")
-    assert title.get_text(" ", strip=True) == "Fig. 1. Gaps grow."
-    assert [[cell.get_text(" ", strip=True) for cell in line.select("td")] for line in lines] == [
-        ["a gap", "1.00", "0.99\xa0±\xa00.06, 2 seeds", "0.9 to 1.1 direction: 0 to 2, each value",
-         "reproduced", "Fig. 1.1"],
-        ["a gap", "1.00", "0 rank: 0.50 to 0.75, 2 seeds", "0 direction: −1 to 1, each value",
-         "reproduced", "Eq. (1.1)"],
-        ["a gap", "1.00", "–", "–", "quoted only", "Ch. 4"],
+    assert title.get_text(" ", strip=True) == "Fox (2020), Fig. 1. Gaps grow."
+    texts = [
+        [cell.get_text(" ", strip=True) for cell in line.select("td")]
+        for line in [*lines, words.select("tbody tr")[1], own.select("tbody tr")[1]]
+    ]
+    assert texts == [
+        ["a gap", "1, 2.5", "0.99\xa0±\xa00.06, 2 seeds",
+         "0.9 to 1.1 direction: 0 to 2, each value",
+         "us, after the first result", "reproduced", "Fig. 1.1"],
+        ["a gap", "1, 2.5", "0 rank: 0.50 to 0.75, 2 seeds", "0 direction: −1 to 1, each value",
+         "the paper", "reproduced", "Eq. (1.1)"],
+        ["a gap", "1, 2.5 second-hand", "–", "–", "–", "quoted only", "Ch. 4"],
+        ["a gap chosen after the results were seen", "in words", "0", "0",
+         "us, after the first result", "direction only", "Eq. (1.1)"],
+        ["a gap", "closed form", "2", "0 to 1", "a closed form", "fails", "Ch. 4"],
     ]  # fmt: skip
     links = [link["href"] for link in table.select("a")]
     chapter = "../notebooks/04_cone.html"
     assert links == [f"{chapter}#fig-square", f"{chapter}#equation-eq-equal", chapter]
     rows = rows_of(book)
-    assert list(rows) == ["fox-gap", "fox-rank", "fox-quoted"]
+    assert list(rows) == ["fox-gap", "fox-rank", "fox-quoted", "fox-words", "fox-own"]
+    some = ("class", "stated", "band_from", "band_set", "chosen_after", "second_hand")
+    assert [rows["fox-words"][name] for name in some] == [
+        "directions of the papers", "in words", "us", "after the first result", "True", "False"
+    ]  # fmt: skip
+    assert [rows["fox-quoted"][name] for name in some] == [
+        "numbers of the papers", "1, 2.5", "", "", "False", "True"
+    ]  # fmt: skip
     assert rows["fox-gap"]["values"] == "0.95 1.03"
     assert page.find("a", href="ledger.csv")
 

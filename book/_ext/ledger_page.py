@@ -1,9 +1,10 @@
 """The ledger's page: what became of every claim, filled in after all chapters have run.
 
 Chapters enter their numbers with `modality_gap.book.ledger.record`, which leaves them in the output
-of a cell. When every page has been read, the directives below become tables of them, and the same
-rows are written as `ledger.csv` beside the page. A claim that no chapter has recorded, a record in
-the wrong chapter and a figure that does not exist are warnings, so the build fails.
+of a cell. When every page has been read, the directives below become tables of them, one for each
+class of claims, and the same rows are written as `ledger.csv` beside the page. A claim that no
+chapter has recorded, a record in the wrong chapter and a figure that does not exist are warnings,
+so the build fails.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
 from myst_nb.sphinx_ import NbMetadataCollector
@@ -25,10 +26,13 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 
+if TYPE_CHECKING:  # importing the package takes seconds
+    from modality_gap.book.claims import Claim
+
 logger = logging.getLogger(__name__)
 
 FILE = "ledger.csv"
-HEADINGS = ("our number", "stated", "ours", "band", "verdict", "shown in")
+HEADINGS = ("our number", "stated", "ours", "band", "band set by", "verdict", "shown in")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -54,7 +58,7 @@ class Placeholder(nodes.General, nodes.Element):
 
 
 class Summary(SphinxDirective):
-    """How many claims of each paper met which verdict, and the link to the CSV file."""
+    """How many numbers of each class met which verdict, and the link to the CSV file."""
 
     def run(self) -> list[nodes.Node]:
         """Leave a placeholder, and note the page."""
@@ -63,14 +67,20 @@ class Summary(SphinxDirective):
 
 
 class Table(SphinxDirective):
-    """The rows of one paper, which is the argument: its key in the list of references."""
+    """The rows of one class, which is the argument: one of `modality_gap.book.claims.KINDS`."""
 
     required_arguments = 1
+    final_argument_whitespace = True
 
     def run(self) -> list[nodes.Node]:
         """Leave a placeholder, and note the page."""
+        from modality_gap.book.claims import KINDS
+
+        kind = self.arguments[0]
+        if kind not in KINDS:
+            raise self.error(f"{kind!r} is no class of claims; name one of {', '.join(KINDS)}")
         pages_of(self.env).add(self.env.docname)
-        return [Placeholder(paper=self.arguments[0])]
+        return [Placeholder(kind=kind)]
 
 
 def pages_of(env: BuildEnvironment) -> set[str]:
@@ -99,7 +109,7 @@ def merge_pages(
 class Row:
     """A claim with what was recorded of it."""
 
-    claim: Any  # modality_gap.book.claims.Claim; importing the package takes seconds
+    claim: Claim
     verdict: str
     values: list[float] = field(default_factory=list)
     direction_values: list[float] | None = None
@@ -122,7 +132,8 @@ def records(env: BuildEnvironment) -> Iterator[tuple[str, str, dict[str, list[fl
 
 
 def make_rows(env: BuildEnvironment) -> tuple[list[Row], list[str]]:
-    """The ledger, in its own order, and what is wrong with it."""
+    """The ledger, class by class and else in its own order, and what is wrong with it."""
+    from modality_gap.book.claims import KINDS
     from modality_gap.book.ledger import BY_ID, CLAIMS, verdict
 
     found, problems = {}, []
@@ -134,7 +145,7 @@ def make_rows(env: BuildEnvironment) -> tuple[list[Row], list[str]]:
         else:
             found[name] = entry
     rows = []
-    for claim in CLAIMS:
+    for claim in sorted(CLAIMS, key=lambda claim: KINDS.index(claim.kind)):
         page, anchor, label = place(env, claim.chapter, claim.figure)
         if claim.figure and not anchor:
             problems.append(f"{claim.id} is shown in {claim.figure}, which does not exist")
@@ -190,26 +201,26 @@ def fill_page(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Replace the placeholders of a page."""
     for placeholder in list(doctree.findall(Placeholder)):
         rows = app.ledger_rows
-        if "paper" in placeholder:
-            chosen = [row for row in rows if row.claim.paper == placeholder["paper"]]
+        if "kind" in placeholder:
+            chosen = [row for row in rows if row.claim.kind == placeholder["kind"]]
             new = [rows_as_table(app, docname, chosen)]
         else:
-            new = [summary_table(rows), csv_link()]
+            new = [summary(rows), csv_link()]
         placeholder.replace_self(new)
 
 
-def summary_table(rows: list[Row]) -> nodes.table:
-    """Verdicts counted, a line for each paper and one for all."""
-    from modality_gap.book.claims import PAPERS
+def summary(rows: list[Row]) -> nodes.bullet_list:
+    """Verdicts counted, a line for each class."""
     from modality_gap.book.ledger import VERDICTS
 
-    def line(name: str, some: list[Row]) -> nodes.row:
-        counts = [sum(row.verdict == verdict for row in some) for verdict in VERDICTS]
-        return table_row(cell(name), *(cell(str(count)) for count in (*counts, len(some))))
-
-    body = [line(name, [r for r in rows if r.claim.paper == key]) for key, name in PAPERS.items()]
-    body.append(line("together", rows))
-    return table(["paper", *VERDICTS, "numbers"], body, "ledger-summary")
+    lines = []
+    for kind, verdicts in VERDICTS.items():
+        found = [row.verdict for row in rows if row.claim.kind == kind]
+        counts = ", ".join(f"{found.count(verdict)} {verdict}" for verdict in verdicts)
+        name = nodes.strong("", kind.capitalize())
+        words = nodes.Text(f": {len(found)}. Of these {counts}.")
+        lines.append(nodes.list_item("", nodes.paragraph("", "", name, words)))
+    return nodes.bullet_list("", *lines, classes=["ledger-summary"])
 
 
 def csv_link() -> nodes.paragraph:
@@ -222,26 +233,36 @@ def csv_link() -> nodes.paragraph:
 
 def rows_as_table(app: Sphinx, docname: str, rows: list[Row]) -> nodes.table:
     """A table with a line for each number, under a heading for each claim."""
+    from modality_gap.book.claims import PAPERS
+
     body, heading = [], None
     for row in rows:
         claim = row.claim
-        if heading != (claim.where, claim.claim):
-            heading = claim.where, claim.claim
-            where = claim.where[0].upper() + claim.where[1:]
-            title = nodes.paragraph("", "", nodes.strong("", f"{where}. "), nodes.Text(claim.claim))
+        if heading != (claim.paper, claim.where, claim.claim):
+            heading = claim.paper, claim.where, claim.claim
+            source = nodes.strong("", f"{PAPERS[claim.paper]}, {claim.where}. ")
+            title = nodes.paragraph("", "", source, nodes.Text(claim.claim))
             body.append(table_row(nodes.entry("", title, morecols=len(HEADINGS) - 1)))
             body[-1]["classes"].append("ledger-claim")
         body.append(
             table_row(
-                cell(claim.quantity),
-                cell(claim.stated),
+                cell(claim.quantity, *["chosen after the results were seen"] * claim.chosen_after),
+                cell(stated(claim), *["second-hand"] * claim.second_hand),
                 cell(*ours(row)),
                 cell(*bands(row)),
+                cell(claim.band_from or "–"),
                 cell(row.verdict, classes=["ledger-verdict", row.verdict.replace(" ", "-")]),
                 link_cell(app, docname, row),
             )
         )
     return table(list(HEADINGS), body, "ledger")
+
+
+def stated(claim: Claim) -> str:
+    """What the source prints, or what it has instead."""
+    from modality_gap.book.numbers import shortest
+
+    return claim.stated if isinstance(claim.stated, str) else ", ".join(map(shortest, claim.stated))
 
 
 def ours(row: Row) -> list[str]:
@@ -303,8 +324,9 @@ def table(headings: list[str], body: list[nodes.row], name: str) -> nodes.table:
 
 
 COLUMNS = [
-    *("id", "item", "paper", "where", "claim", "quantity", "stated"),
+    *("id", "class", "item", "paper", "where", "claim", "quantity", "stated", "second_hand"),
     *("values", "over", "count", "mean", "standard_deviation", "band_low", "band_high", "judged"),
+    *("band_from", "band_set", "chosen_after"),
     *("direction_low", "direction_high", "direction_quantity", "direction_values"),
     *("verdict", "page", "figure"),
 ]
@@ -316,8 +338,13 @@ def as_fields(row: Row) -> dict[str, object]:
 
     claim = row.claim
     band, direction = claim.band or ("", ""), claim.direction or ("", "")
+    origin, _, when = claim.band_from.partition(", ")
     fields = {name: getattr(claim, name) for name in COLUMNS if hasattr(claim, name)}
     return fields | {
+        "class": claim.kind,
+        "stated": stated(claim),
+        "band_from": origin,
+        "band_set": when,
         "values": " ".join(map(repr, row.values)),
         "count": len(row.values),
         "mean": mean(row.values) if row.values else "",

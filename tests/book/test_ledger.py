@@ -16,8 +16,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modality_gap.book import ledger, numbers
-from modality_gap.book.claims import CLAIMS, NEGATIVE, POSITIVE, Claim, Interval
-from modality_gap.book.ledger import DIRECTION, FAILED, QUOTED, REPRODUCED, verdict
+from modality_gap.book.claims import (
+    CLAIMS,
+    DIRECTIONS,
+    NEGATIVE,
+    NUMBERS,
+    OWN,
+    POSITIVE,
+    SOURCES,
+    Claim,
+    Interval,
+)
+from modality_gap.book.ledger import (
+    DIRECTION,
+    FAILED,
+    FAILS,
+    HOLDS,
+    QUOTED,
+    REPRODUCED,
+    VERDICTS,
+    verdict,
+)
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.md"))
@@ -79,11 +98,14 @@ finite = st.floats(-1e6, 1e6)
 several = st.lists(finite, min_size=1, max_size=6)
 intervals = st.tuples(finite, finite).map(lambda ends: (min(ends), max(ends)))
 maybe = st.none() | intervals
+unprinted = st.sampled_from(list(SOURCES))
 WORSE = [REPRODUCED, DIRECTION, FAILED]
 
 
 def make(**fields: object) -> Claim:
-    return dataclasses.replace(CLAIMS[0], **({"band": None, "each": False} | fields))
+    """A claim of a printed number, unless the fields say otherwise."""
+    plain = {"stated": (0.5,), "band": (0, 1), "band_from": "the paper", "each": False}
+    return dataclasses.replace(CLAIMS[0], **(plain | fields))
 
 
 def contains(interval: Interval, values: list[float]) -> bool:
@@ -97,14 +119,34 @@ def test_a_band_alone(values: list[float], band: Interval, each: bool) -> None:
     assert verdict(values, make(band=band, each=each)) == expected
 
 
-@given(several, maybe, intervals, st.booleans())
+@given(several, intervals, st.booleans(), unprinted)
+def test_nothing_is_reproduced_that_no_paper_prints(
+    values: list[float], band: Interval, each: bool, stated: str
+) -> None:
+    claim = make(band=band, each=each, stated=stated)
+    found = verdict(values, claim)
+    best, worst = (HOLDS, FAILS) if claim.kind == OWN else (DIRECTION, FAILED)
+    assert found == (best if contains(band, values if each else [numbers.mean(values)]) else worst)
+
+
+@given(st.data())
+def test_nor_in_the_table(data: st.DataObject) -> None:
+    for claim in CLAIMS:
+        if claim.kind == NUMBERS or claim.quoted:
+            continue
+        low, high = (max(min(end, 1e6), -1e6) for end in claim.band)
+        inside = data.draw(st.floats(low, high))
+        assert verdict([inside], claim) in VERDICTS[claim.kind]
+        assert verdict([data.draw(finite)], claim) in VERDICTS[claim.kind]
+    assert REPRODUCED not in VERDICTS[DIRECTIONS] + VERDICTS[OWN]
+
+
+@given(several, intervals, intervals, st.booleans())
 def test_a_direction_must_hold_for_every_value(
-    values: list[float], band: Interval | None, direction: Interval, each: bool
+    values: list[float], band: Interval, direction: Interval, each: bool
 ) -> None:
     found = verdict(values, make(band=band, direction=direction, each=each))
     assert (found != FAILED) == contains(direction, values)
-    if band is None:
-        assert found in (DIRECTION, FAILED)
 
 
 @given(several, several, intervals, intervals)
@@ -162,8 +204,8 @@ def test_zero_is_neither_positive_nor_negative() -> None:
         assert verdict([0.0], make(band=side)) == verdict([-value], make(band=side)) == FAILED
 
 
-def test_a_claim_without_band_and_direction_is_quoted() -> None:
-    assert verdict([], make()) == QUOTED
+def test_a_claim_without_a_band_is_quoted() -> None:
+    assert verdict([], make(band=None, band_from="")) == QUOTED
 
 
 # Recording

@@ -45,6 +45,27 @@ def test_stored_table_is_what_the_published_files_give(name: str) -> None:
     pd.testing.assert_frame_equal(made, stored, rtol=2e-5, atol=2e-4, check_dtype=False)
 
 
+def test_the_two_largest_means() -> None:
+    """Images lie at ±a on one axis, texts on another, each still where the other one varies."""
+    sign = torch.tensor([1.0, 2.0] * 10).double()
+    still, third = torch.full((20,), 0.1).double(), 5 * (-1.0) ** torch.arange(20).double()
+    x = mg.normalize(torch.stack([10 * sign, still * sign, third * sign], dim=1))
+    y = mg.normalize(torch.stack([still * sign, -10 * sign, third * sign], dim=1))
+    (row,) = published.largest_means(x, y).to_dict("records")
+    assert (row["dimension_image"], row["dimension_text"], row["separability"]) == (0, 1, 1)
+    (turned,) = published.largest_means(y, x).to_dict("records")
+    assert (turned["dimension_image"], turned["dimension_text"]) == (1, 0)
+    x, y = clouds()  # one axis has the largest mean of both
+    (row,) = published.largest_means(x, y).to_dict("records")
+    assert row["dimension_image"] == row["dimension_text"] == 0
+    assert row["own_image"] == row["other_text"] == pytest.approx(x[:, 0].numpy().std(ddof=1))
+    assert row["own_text"] == row["other_image"] == pytest.approx(y[:, 0].numpy().std(ddof=1))
+    assert row["separability"] == 1
+    mixed = torch.randperm(40, generator=torch.Generator().manual_seed(0))
+    same = published.largest_means(x, x[mixed]).separability.item()
+    assert same < 0.7, "one cloud twice is told apart by luck"
+
+
 def test_sizes_are_their_definitions_in_numpy() -> None:
     x, y = clouds()
     y = mg.normalize(y + 0.8 * unit_rows(len(y), 8, 5))  # so that not every pair is found

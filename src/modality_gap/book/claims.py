@@ -1,4 +1,4 @@
-"""The claims of the papers that the book touches: the table `claims.yaml`, loaded and checked.
+"""The claims that the book touches: the table `claims.yaml`, loaded and checked.
 
     python -m modality_gap.book.claims > src/modality_gap/book/claims.sha256
 
@@ -9,9 +9,12 @@ widened shows in two files of a diff.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Container, Hashable, Iterable, Iterator
 from dataclasses import MISSING, dataclass, fields
-from math import inf, ulp
+from functools import cache
+from itertools import permutations
+from math import factorial, floor, inf, ulp
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,26 @@ POSITIVE: Interval = (ulp(0), inf)
 NEGATIVE: Interval = (-inf, -ulp(0))
 SIDES = {"above 0": POSITIVE, "below 0": NEGATIVE}
 
+NUMBERS = "numbers of the papers"
+DIRECTIONS = "directions of the papers"
+OWN = "our own references and identities"
+KINDS = (NUMBERS, DIRECTIONS, OWN)
+SOURCES = {  # what there is where no number is printed
+    "in words": DIRECTIONS,
+    "in a picture": DIRECTIONS,
+    "closed form": OWN,
+    "theorem": OWN,
+    "our reference": OWN,
+    "setting": OWN,
+}
+ORIGINS = (
+    "the paper",
+    "a closed form",
+    "us, before the first result",
+    "us, with the first result",
+    "us, after the first result",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
@@ -42,17 +65,24 @@ class Claim:
         where: figure, table, theorem or section of the paper.
         claim: the statement, in the book's words; with `where` it heads a group of rows.
         quantity: which number is measured.
-        stated: what the paper says of it.
+        stated: the numbers that the paper prints of it, or one of `SOURCES` if it prints none.
         chapter: the chapter that measures or quotes it.
         figure: label of the figure that shows it ("fig-…"), of an equation ("eq-…"), or empty.
-        band: for "reproduced"; both ends belong to it.
-        direction: a condition that every direction value must meet, whatever the band says. It
-            holds for the values themselves, unless `direction_quantity` names another number.
+        band: what our number must fall into; both ends belong to it.
+        band_from: who says so, one of `ORIGINS`; empty if nothing is measured.
+        direction: beside the band of a printed number, a condition that every direction value must
+            meet, whatever the band says. It holds for the values themselves, unless
+            `direction_quantity` names another number.
         direction_quantity: the other number, recorded beside the values.
         each: the band is for every value instead of their mean.
         over: what there is one value of, in the plural.
+        chosen_after: the row was picked, out of a wider one, when its results had been seen.
+        second_hand: known from a published reading of the paper; we could not open it ourselves.
 
-    A claim without a band and without a direction is only quoted.
+    A claim without a band is only quoted.
+
+    Raises:
+        ValueError: fields that contradict each other.
     """
 
     id: str
@@ -61,19 +91,65 @@ class Claim:
     where: str
     claim: str
     quantity: str
-    stated: str
+    stated: tuple[float, ...] | str
     chapter: str
     figure: str = ""
     band: Interval | None = None
+    band_from: str = ""
     direction: Interval | None = None
     direction_quantity: str = ""
     each: bool = False
     over: str = "seeds"
+    chosen_after: bool = False
+    second_hand: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse fields that contradict each other."""
+        if isinstance(self.stated, str) and self.stated not in SOURCES:
+            known = ", ".join(SOURCES)
+            raise ValueError(f"stated: expected printed numbers or {known}, got {self.stated!r}")
+        if self.stated == ():
+            raise ValueError(f"stated: without a number it is one of {', '.join(SOURCES)}")
+        if self.quoted and self.kind == OWN:
+            raise ValueError("band is missing; what is our own is measured")
+        if self.quoted != (self.band_from == "") or self.band_from not in ("", *ORIGINS):
+            raise ValueError(f"band_from: a band comes from {', '.join(ORIGINS)}; no band, nothing")
+        if self.direction and (self.quoted or self.kind != NUMBERS):
+            raise ValueError("direction: stands beside the band of a printed number only")
+        if self.direction_quantity and not self.direction:
+            raise ValueError("direction is missing; direction_quantity names what it is asked of")
 
     @property
     def quoted(self) -> bool:
         """Whether the claim is quoted and nothing was measured."""
-        return self.band is None and self.direction is None
+        return self.band is None
+
+    @property
+    def kind(self) -> str:
+        """Its class, one of `KINDS`: it follows from what the paper prints."""
+        return SOURCES[self.stated] if isinstance(self.stated, str) else NUMBERS
+
+
+@cache
+def rank_level(count: int) -> float:
+    """The rank correlation from which on the book speaks of an order of so many values.
+
+    The least Spearman's ρ that at most one in twenty of all orders reaches (one-sided, exact, no
+    ties), rounded down to three decimals.
+
+    Args:
+        count: from 4 to 8.
+
+    Raises:
+        ValueError: fewer values reach no such level; of more there are too many orders to count.
+    """
+    if not 4 <= count <= 8:
+        raise ValueError(f"count: expected 4 to 8 values, got {count}")
+    orders = permutations(range(count))
+    distances = sorted(sum((i - j) ** 2 for i, j in enumerate(order)) for order in orders)
+    allowed = factorial(count) // 20
+    largest = max(d for d in distances[:allowed] if d < distances[allowed])
+    return floor(1000 * (1 - 6 * largest / (count**3 - count))) / 1000
 
 
 def load(
@@ -121,7 +197,7 @@ def load(
 
 def digest(claim: Claim) -> str:
     """Sixteen hexadecimal digits of what a verdict rests on."""
-    decides = (claim.quantity, claim.stated, claim.band, claim.each)
+    decides = (claim.quantity, claim.stated, claim.band, claim.band_from, claim.each)
     text = repr((*decides, claim.direction, claim.direction_quantity))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -155,6 +231,12 @@ def _claim(said: dict[str, Any]) -> Claim:
         value = said.get(name)
         if name in ("band", "direction"):
             said[name] = _interval(name, value)
+        elif name == "stated" and isinstance(value, list):
+            if not all(isinstance(number, int | float) for number in value):
+                raise ValueError(f"stated: expected numbers without quotes, got {value!r}")
+            said[name] = tuple(map(float, value))
+        elif name == "stated":
+            pass  # a claim knows its sources
         elif name in said and type(value).__name__ != field.type:
             raise ValueError(f"{name}: expected {field.type}, got {value!r}; a text in quotes?")
     return Claim(**said)
@@ -167,11 +249,14 @@ def _interval(name: str, said: object) -> Interval | None:
             return None
         case str() if said in SIDES:
             return SIDES[said]
+        case str() if match := re.fullmatch("(falls|rises) over ([4-8])", said):
+            level = rank_level(int(match[2]))
+            return (-1, -level) if match[1] == "falls" else (level, 1)
         case [int() | float() as low, int() | float() as high] if low <= high:
             return low, high
     raise ValueError(
-        f"{name}: expected [low, high] with low <= high, 'above 0' or 'below 0', got {said!r} "
-        "(powers of ten have a point: 1.0e-6)"
+        f"{name}: expected [low, high] with low <= high, 'above 0', 'below 0', 'falls over 6' or "
+        f"'rises over 6', got {said!r} (powers of ten have a point: 1.0e-6)"
     )
 
 

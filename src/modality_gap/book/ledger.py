@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 from typing import SupportsFloat
 
-from .claims import CLAIMS, PAPERS, Claim, Interval
+from .claims import CLAIMS, DIRECTIONS, NUMBERS, OWN, PAPERS, Claim, Interval
 from .numbers import glue, mean
 
 __all__ = ["BY_ID", "CLAIMS", "PAPERS", "Claim", "record", "verdict"]
@@ -16,7 +16,13 @@ REPRODUCED = "reproduced"
 DIRECTION = "direction only"
 FAILED = "not reproduced"
 QUOTED = "quoted only"
-VERDICTS = (REPRODUCED, DIRECTION, FAILED, QUOTED)
+HOLDS = "holds"
+FAILS = "fails"
+VERDICTS = {  # of each class, from best to worst
+    NUMBERS: (REPRODUCED, DIRECTION, FAILED, QUOTED),
+    DIRECTIONS: (DIRECTION, FAILED, QUOTED),
+    OWN: (HOLDS, FAILS),
+}
 
 KEY = "ledger:"  # begins the names under which records are glued to a chapter
 BY_ID = {claim.id: claim for claim in CLAIMS}
@@ -27,11 +33,12 @@ def verdict(
 ) -> str:
     """What the numbers say of a claim.
 
-    - Quoted only: the claim has neither a band nor a direction.
-    - Reproduced: the mean of the values lies in the band (every value, if `claim.each`), and every
-      direction value in the direction, if the claim has one.
-    - Direction only: the claim has a direction, and every direction value lies in it.
-    - Not reproduced: anything else.
+    - Quoted only: the claim has no band.
+    - The best that its class can reach (reproduced for a printed number, direction only for words
+      and pictures, holds for what is our own): the mean of the values lies in the band (every
+      value, if `claim.each`), and every direction value in the direction, if the claim has one.
+    - Direction only, too: the claim has a direction, and every direction value lies in it.
+    - Not reproduced, or fails for what is our own: anything else.
 
     Args:
         values: our number, one for each seed.
@@ -48,13 +55,14 @@ def verdict(
         raise ValueError(f"direction_values: expected {claim.direction_quantity} for {claim.id!r}")
     found = _floats(values, "values")
     signs = found if direction_values is None else _floats(direction_values, "direction_values")
+    best, failed = VERDICTS[claim.kind][0], FAILS if claim.kind == OWN else FAILED
     direction = claim.direction
     if direction and not all(_within(value, direction) for value in signs):
-        return FAILED
+        return failed
     judged = found if claim.each else [mean(found)]
     if claim.band and all(_within(value, claim.band) for value in judged):
-        return REPRODUCED
-    return DIRECTION if direction else FAILED
+        return best
+    return DIRECTION if direction else failed
 
 
 def record(

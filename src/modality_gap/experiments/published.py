@@ -123,6 +123,28 @@ def dimensions(x: Tensor, y: Tensor) -> pd.DataFrame:
     return pd.DataFrame(records)
 
 
+def largest_means(x: Tensor, y: Tensor) -> pd.DataFrame:
+    """One row: for each modality the dimension of its largest mean, and what these two tell.
+
+    `separability` is the held-out accuracy of a logistic regression that sees only them, a pair
+    held out together. `own_*` and `other_*` are the standard deviations in the dimension of a
+    modality, within itself and within the other one.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GroupKFold, cross_val_score
+
+    both = [int(side.mean(0).abs().argmax()) for side in (x, y)]
+    rows, labels = torch.cat([x, y])[:, both].numpy(), np.repeat([0, 1], len(x))
+    pairs, model = np.tile(np.arange(len(x)), 2), LogisticRegression(C=100)
+    right = cross_val_score(model, rows, labels, groups=pairs, cv=GroupKFold(5))
+    row: dict[str, float] = {"separability": right.mean()}
+    for name, dimension, own, other in (("image", both[0], x, y), ("text", both[1], y, x)):
+        row[f"dimension_{name}"] = dimension
+        row[f"own_{name}"] = float(own[:, dimension].std())
+        row[f"other_{name}"] = float(other[:, dimension].std())
+    return pd.DataFrame([row])
+
+
 def cosines(x: Tensor, y: Tensor) -> pd.DataFrame:
     """Histograms of the cosines of pairs, mismatched pairs, and within each modality.
 
@@ -233,6 +255,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[Tensor, Tensor], pd.DataFrame], tuple[st
     "sizes": (sizes, ALL),
     "projection": (projection, ALL),
     "dimensions": (dimensions, ALL),
+    "largest_means": (largest_means, ALL),
     "cosines": (cosines, ALL),
     "landscape": (landscape, TRAINED_CLIP),
     "minima": (minima, TRAINED_CLIP),
