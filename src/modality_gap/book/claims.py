@@ -105,7 +105,7 @@ class Claim:
 
     def __post_init__(self) -> None:
         """Refuse fields that contradict each other."""
-        if isinstance(self.stated, str) and self.stated not in SOURCES:
+        if not isinstance(self.stated, tuple) and self.stated not in list(SOURCES):
             known = ", ".join(SOURCES)
             raise ValueError(f"stated: expected printed numbers or {known}, got {self.stated!r}")
         if self.stated == ():

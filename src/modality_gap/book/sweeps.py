@@ -75,10 +75,14 @@ def mean_sds(
 
 
 def ranks(table: pd.DataFrame, x: str, y: str) -> list[float]:
-    """Spearman's rank correlation of two columns, one value for each seed, in their order."""
+    """Spearman's rank correlation of two columns, one value for each seed, in their order.
+
+    To twelve decimals, so that rounding decides nothing at a level.
+    """
     from scipy.stats import spearmanr
 
-    return [float(spearmanr(run[x], run[y]).statistic) for _, run in table.groupby("seed")]
+    found = [spearmanr(run[x], run[y]).statistic for _, run in table.groupby("seed")]
+    return [round(float(rank), 12) for rank in found]
 
 
 def differences(
