@@ -129,16 +129,12 @@ def test_nothing_is_reproduced_that_no_paper_prints(
     assert found == (best if contains(band, values if each else [numbers.mean(values)]) else worst)
 
 
-@given(st.data())
-def test_nor_in_the_table(data: st.DataObject) -> None:
-    for claim in CLAIMS:
-        if claim.kind == NUMBERS or claim.quoted:
-            continue
-        low, high = (max(min(end, 1e6), -1e6) for end in claim.band)
-        inside = data.draw(st.floats(low, high))
-        assert verdict([inside], claim) in VERDICTS[claim.kind]
-        assert verdict([data.draw(finite)], claim) in VERDICTS[claim.kind]
+@given(st.data(), st.sampled_from([c for c in CLAIMS if c.kind != NUMBERS and not c.quoted]))
+def test_nor_in_the_table(data: st.DataObject, claim: Claim) -> None:
     assert REPRODUCED not in VERDICTS[DIRECTIONS] + VERDICTS[OWN]
+    low, high = (max(min(end, 1e6), -1e6) for end in claim.band)
+    assert verdict([data.draw(st.floats(low, high))], claim) == VERDICTS[claim.kind][0]
+    assert verdict([data.draw(finite)], claim) in VERDICTS[claim.kind]
 
 
 @given(several, intervals, intervals, st.booleans())
