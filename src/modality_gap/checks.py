@@ -32,9 +32,9 @@ def check_matrix(x: Tensor, name: str, min_rows: int = 2) -> None:
         raise ValueError(f"{name}: expected at least one column, got shape {tuple(x.shape)}")
 
 
-def check_unit(x: Tensor, name: str) -> None:
-    """Raise ValueError unless `x` is (N, D), N >= 2, of unit rows; name the first bad row."""
-    check_matrix(x, name)
+def check_unit(x: Tensor, name: str, min_rows: int = 2) -> None:
+    """Raise ValueError unless `x` is (N, D), N >= min_rows, of unit rows; name the first bad."""
+    check_matrix(x, name, min_rows)
     with torch.no_grad():
         for start, rows in enumerate_blocks(x):
             lengths = torch.linalg.vector_norm(rows, dim=1)

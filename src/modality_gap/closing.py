@@ -1,170 +1,282 @@
 """Ways to close the gap of trained embeddings: each changes the two clouds, none trains anything.
 
-Every function takes images x and texts y, learns what it needs from pairs `fit`, and gives both
-changed, rows normalised again. With `fit`, x and y need not be pairs: prompts are texts, too.
+A method is fitted on pairs and applied to other rows, which need not be pairs: a query, an index of
+any size, prompts.
+
+    method = Centring().fit(x, y)
+    queries, index = method.transform(x=images), method.transform(y=texts)
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from typing import TypeAlias
+from typing import Literal, TypeAlias, overload
 
 import torch
 from torch import Tensor
 
-from .checks import check_pairs, check_unit
+from .checks import check_number, check_whole
+from .fitted import Fitted, like, varies
 from .gap import gap_share, gap_vector
 from .sphere import normalize
 
 Pair: TypeAlias = tuple[Tensor, Tensor]
-Method: TypeAlias = Callable[[Tensor, Tensor, Pair | None], Pair]
 
 
-def keep(x: Tensor, y: Tensor, fit: Pair | None = None) -> Pair:
-    """Do nothing: what every other method is compared with.
+class Method(Fitted):
+    """What all methods have in common; `Method.load` reads a stored one of any kind."""
 
-    Args, returns and raises as in `centre`.
-    """
-    _fit(x, y, fit)
-    return x, y
+    @overload
+    def transform(self, x: Tensor, y: Tensor) -> Pair: ...
+    @overload
+    def transform(self, x: Tensor) -> Tensor: ...
+    @overload
+    def transform(self, *, y: Tensor) -> Tensor: ...
+    def transform(self, x: Tensor | None = None, y: Tensor | None = None) -> Tensor | Pair:
+        """Change images, texts, or both; no row depends on the others.
+
+        Args:
+            x: unit rows of images, shape (N, D), N >= 1, or None.
+            y: unit rows of texts, shape (M, D), M >= 1, or None.
+
+        Returns:
+            The changed images or texts, or a pair of both: unit rows, shapes as they were.
+
+        Raises:
+            NotFittedError: `fit` was not called.
+            ValueError: nothing is given, a row is not of unit length or not as wide as those of
+                the fit, or a changed row is zero.
+        """
+        changed = []
+        for rows, name, change in ((x, "x", self._images), (y, "y", self._texts)):
+            if rows is not None:
+                self._check_rows(rows, name)
+                changed.append(change(rows))
+        if not changed:
+            raise ValueError("x, y: expected images, texts or both, got neither")
+        return changed[0] if len(changed) == 1 else (changed[0], changed[1])
+
+    def fit_transform(self, x: Tensor, y: Tensor) -> Pair:
+        """`fit`, then `transform` the same pairs."""
+        return self.fit(x, y).transform(x, y)
+
+    def _images(self, x: Tensor) -> Tensor:
+        return x
+
+    def _texts(self, y: Tensor) -> Tensor:
+        return y
 
 
-def centre(x: Tensor, y: Tensor, fit: Pair | None = None) -> Pair:
+class Nothing(Method):
+    """Do nothing: what every other method is compared with. Needs no fit."""
+
+    needs_fit = False
+
+
+class Centring(Method):
     """Take off each modality's mean: Norm(x - mean_x), Norm(y - mean_y).
-
-    Args:
-        x: unit rows of images, shape (N, D), N >= 2.
-        y: unit rows of texts, shape (M, D), M >= 2; M = N without `fit`.
-        fit: pairs (images, texts), unit rows of one shape (P, D), that the means are taken of; x
-            and y themselves if None.
-
-    Returns:
-        Changed images and texts, unit rows, shapes as they were.
-
-    Raises:
-        ValueError: a row is not of unit length, shapes do not fit, or a changed row is zero.
 
     Source: Zhang et al. (2024); Li et al. (2025, GR-CLIP).
     """
-    a, b = _fit(x, y, fit)
-    return normalize(x - a.mean(dim=0)), normalize(y - b.mean(dim=0))
+
+    mean_x_: Tensor
+    mean_y_: Tensor
+
+    def _learn(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        return {"mean_x_": x.mean(dim=0), "mean_y_": y.mean(dim=0)}
+
+    def _images(self, x: Tensor) -> Tensor:
+        return normalize(x - like(self.mean_x_, x))
+
+    def _texts(self, y: Tensor) -> Tensor:
+        return normalize(y - like(self.mean_y_, y))
 
 
-def standardise(x: Tensor, y: Tensor, fit: Pair | None = None) -> Pair:
-    """Standardise each modality by column: Norm((x - mean_x) / sd_x), the same for y.
+class Standardisation(Centring):
+    """Standardise each modality by column: Norm((x - mean_x) / deviation_x), the same for y.
 
-    Args, returns and raises as in `centre`; and ValueError where a column of `fit` is constant.
+    `fit` raises ValueError where a column is constant.
 
     Source: An et al. (2025, I0T).
     """
-    a, b = _fit(x, y, fit)
-    return _standardise(x, a, "x"), _standardise(y, b, "y")
+
+    deviation_x_: Tensor
+    deviation_y_: Tensor
+
+    def _learn(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        deviations = {"deviation_x_": _deviation(x, "x"), "deviation_y_": _deviation(y, "y")}
+        return super()._learn(x, y) | deviations
+
+    def _images(self, x: Tensor) -> Tensor:
+        return normalize((x - like(self.mean_x_, x)) / like(self.deviation_x_, x))
+
+    def _texts(self, y: Tensor) -> Tensor:
+        return normalize((y - like(self.mean_y_, y)) / like(self.deviation_y_, y))
 
 
-def rotate(x: Tensor, y: Tensor, fit: Pair | None = None) -> Pair:
+class Whitening(Centring):
+    """Whiten each modality: Norm((x - mean_x) S_x^(-1/2)), the same for y.
+
+    S is the shrunk covariance of Ledoit and Wolf, which can be inverted with fewer pairs than
+    dimensions, and the square root is the symmetric one, which turns rows least.
+
+    Source: Ledoit & Wolf (2004) for the covariance.
+    """
+
+    factor_x_: Tensor
+    factor_y_: Tensor
+
+    def _learn(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        return super()._learn(x, y) | {"factor_x_": _whitener(x), "factor_y_": _whitener(y)}
+
+    def _images(self, x: Tensor) -> Tensor:
+        return normalize((x - like(self.mean_x_, x)) @ like(self.factor_x_, x))
+
+    def _texts(self, y: Tensor) -> Tensor:
+        return normalize((y - like(self.mean_y_, y)) @ like(self.factor_y_, y))
+
+
+class Rotation(Method):
     """Rotate the images onto the texts: x W with W = U V^T, from X^T Y = U S V^T of the fit.
 
     W is the orthogonal matrix with the least sum of squares ||X W - Y||^2 (orthogonal Procrustes);
     it may include a reflection. With fewer pairs than dimensions many W are equally good, and the
     one nearest to the identity is taken. The texts stay.
 
-    Args, returns and raises as in `centre`.
-
     Source: Schoenemann (1966); as a start of training, Liang et al. (2022), section 4.4.
     """
-    a, b = _fit(x, y, fit)
-    products = a.T @ b
-    u, _, vt = torch.linalg.svd(products)
-    fitted = int(torch.linalg.matrix_rank(products))
-    open_x, open_y = u[:, fitted:], vt[fitted:]  # what the pairs say nothing about
-    p, _, q = torch.linalg.svd(open_x.T @ open_y.T)
-    turn = u[:, :fitted] @ vt[:fitted] + open_x @ p @ q @ open_y
-    return normalize(x @ turn), y
+
+    turn_: Tensor
+
+    def _learn(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        products = x.T @ y
+        u, _, vt = torch.linalg.svd(products)
+        fitted = int(torch.linalg.matrix_rank(products))
+        open_x, open_y = u[:, fitted:], vt[fitted:]  # what the pairs say nothing about
+        p, _, q = torch.linalg.svd(open_x.T @ open_y.T)
+        return {"turn_": u[:, :fitted] @ vt[:fitted] + open_x @ p @ q @ open_y}
+
+    def _images(self, x: Tensor) -> Tensor:
+        return normalize(x @ like(self.turn_, x))
 
 
-def drop_dimensions(x: Tensor, y: Tensor, fit: Pair | None = None, count: int = 3) -> Pair:
+class FewerDimensions(Method):
     """Set the dimensions with the largest share of the gap to zero in both modalities.
 
     Args:
-        x, y, fit: as in `centre`.
         count: how many, 0 to D - 1.
 
-    Returns:
-        Changed images and texts, unit rows, shapes as they were.
-
-    Raises:
-        ValueError: as `centre`; count out of range; or the means of the fit coincide.
+    `fit` raises ValueError where count is out of range or the means coincide.
 
     Source: Schrodi et al. (2025).
     """
-    a, b = _fit(x, y, fit)
-    if not 0 <= count < x.shape[1]:
-        raise ValueError(f"count: expected 0 to D - 1 = {x.shape[1] - 1}, got {count}")
-    kept = torch.ones_like(x[0])
-    kept[gap_share(a, b).argsort(descending=True)[:count]] = 0
-    return normalize(x * kept), normalize(y * kept)
+
+    kept_: Tensor
+
+    def __init__(self, count: int = 3) -> None:
+        self.count = count
+
+    def _learn(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        count = check_whole(self.count, "count", 0, x.shape[1] - 1, "D - 1 = ")
+        kept = torch.ones_like(x[0])
+        kept[gap_share(x, y).argsort(descending=True)[:count]] = 0
+        return {"kept_": kept}
+
+    def _images(self, x: Tensor) -> Tensor:
+        return normalize(x * like(self.kept_, x))
+
+    def _texts(self, y: Tensor) -> Tensor:
+        return normalize(y * like(self.kept_, y))
 
 
-def translate(x: Tensor, y: Tensor, fit: Pair | None = None, alpha: float = 0.5) -> Pair:
+class Translation(Method):
     """Move both along the gap of the fit: Norm(x - alpha Delta), Norm(y + alpha Delta).
 
-    Without `fit` this is `shift`.
+    On the pairs of the fit this is `shift`.
 
     Args:
-        x, y, fit: as in `centre`.
         alpha: how far, in units of the gap; at 1/2 the means meet before rows are normalised.
 
-    Returns:
-        Changed images and texts, unit rows, shapes as they were.
-
-    Raises:
-        ValueError: as `centre`, or alpha is not finite.
-
-    Source: Liang et al. (2022), section 4.2; Chowers et al. (2026).
+    Source: Liang et al. (2022), section 4.2.
     """
-    a, b = _fit(x, y, fit)
-    if not math.isfinite(alpha):
-        raise ValueError(f"alpha: expected a finite number, got {alpha}")
-    delta = gap_vector(a, b)
-    return normalize(x - alpha * delta), normalize(y + alpha * delta)
+
+    gap_: Tensor
+
+    def __init__(self, alpha: float = 0.5) -> None:
+        self.alpha = alpha
+
+    def _learn(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        check_number(self.alpha, "alpha")
+        return {"gap_": gap_vector(x, y)}
+
+    def _images(self, x: Tensor) -> Tensor:
+        return normalize(x - self.alpha * like(self.gap_, x))
+
+    def _texts(self, y: Tensor) -> Tensor:
+        return normalize(y + self.alpha * like(self.gap_, y))
 
 
-METHODS: dict[str, Method] = {
-    "nothing": keep,
-    "centring": centre,
-    "standardisation": standardise,
-    "rotation": rotate,
-    "fewer dimensions": drop_dimensions,
-    "translation": translate,
+class OneSidedTranslation(Method):
+    """Move the queries along that part of the gap that the retrieved side does not use.
+
+    Norm(x - D) for images that look for texts, where D is the gap less its projection on the first
+    directions of the texts of the fit; texts stay. The other way round where images are retrieved.
+    Cosines with retrieved rows that lie in these directions change by one factor for a query, so
+    that the order of its list stays.
+
+    Args:
+        retrieved: "text" or "image".
+        directions: how many of the retrieved side, by singular values, its mean included; all that
+            the fit has if these are fewer.
+
+    Source: Chowers et al. (2026).
+    """
+
+    step_: Tensor
+
+    def __init__(self, retrieved: Literal["image", "text"] = "text", directions: int = 50) -> None:
+        self.retrieved = retrieved
+        self.directions = directions
+
+    def _learn(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        if self.retrieved not in ("image", "text"):
+            raise ValueError(f"retrieved: expected 'image' or 'text', got {self.retrieved!r}")
+        count = check_whole(self.directions, "directions", 0, x.shape[1], "D = ")
+        queries, index = (x, y) if self.retrieved == "text" else (y, x)
+        used = torch.linalg.svd(index, full_matrices=False).Vh[:count]
+        gap = gap_vector(queries, index)
+        return {"step_": gap - used.T @ (used @ gap)}
+
+    def _images(self, x: Tensor) -> Tensor:
+        return normalize(x - like(self.step_, x)) if self.retrieved == "text" else x
+
+    def _texts(self, y: Tensor) -> Tensor:
+        return normalize(y - like(self.step_, y)) if self.retrieved == "image" else y
+
+
+METHODS: dict[str, type[Method]] = {
+    "nothing": Nothing,
+    "centring": Centring,
+    "standardisation": Standardisation,
+    "rotation": Rotation,
+    "fewer dimensions": FewerDimensions,
+    "translation": Translation,
 }
 
 
-def _fit(x: Tensor, y: Tensor, fit: Pair | None) -> Pair:
-    """The pairs to learn from, after all checks."""
-    if fit is None:
-        check_pairs(x, y)
-        return x, y
-    try:
-        check_pairs(*fit)
-    except ValueError as error:
-        raise ValueError(f"fit: {error}") from error
-    for rows, name in ((x, "x"), (y, "y")):
-        check_unit(rows, name)
-        if (rows.shape[1], rows.dtype) != (fit[0].shape[1], fit[0].dtype):
-            raise ValueError(
-                f"{name}: expected {fit[0].shape[1]} columns of {fit[0].dtype} like fit, "
-                f"got {rows.shape[1]} of {rows.dtype}"
-            )
-    return fit
-
-
-def _standardise(rows: Tensor, fit: Tensor, name: str) -> Tensor:
-    deviation = fit.std(dim=0)
-    constant = deviation <= torch.finfo(fit.dtype).eps
+def _deviation(rows: Tensor, name: str) -> Tensor:
+    deviation = rows.std(dim=0)
+    constant = ~varies(deviation, rows.dtype)
     if constant.any():
         raise ValueError(
             f"{name}: column {int(constant.nonzero()[0])} is the same in every row of the fit; "
             "expected columns that vary"
         )
-    return normalize((rows - fit.mean(dim=0)) / deviation)
+    return deviation
+
+
+def _whitener(rows: Tensor) -> Tensor:
+    from sklearn.covariance import ledoit_wolf
+
+    covariance = torch.from_numpy(ledoit_wolf(rows.double().cpu().numpy())[0])
+    values, vectors = torch.linalg.eigh(covariance)
+    return (vectors / values.sqrt() @ vectors.T).to(rows)

@@ -1,9 +1,9 @@
-"""What embeddings are used for, each use with a number: the judges of the ways to close the gap."""
+"""What embeddings are used for, each use with a number: the judges of methods and rankings."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -13,20 +13,21 @@ from torch import Tensor
 from .checks import check_pairs, check_positive, check_unit, check_whole
 from .closing import Pair
 from .gap import TIE, l2m, recall_at_k, rmg
+from .ranking import QUERIES, Ranking, lists
 
-QUERIES = 500  # rows of the mixed pool that are compared with all of it at once
 NEIGHBOURS = 10
 BINS = 15
 NOISE = 0.5
 
 
-def mixed_recall(x: Tensor, y: Tensor) -> tuple[float, float]:
+def mixed_recall(x: Tensor, y: Tensor, ranking: Ranking | None = None) -> tuple[float, float]:
     """Share of queries that find their partner first among all other images and texts.
 
     Ties, up to rounding, count by their chance under a random order.
 
     Args:
         x, y: unit rows, shape (N, D), N >= 2; row i of x is paired with row i of y.
+        ranking: that scores the candidates, fitted; the cosines if None.
 
     Returns:
         (of image queries, of text queries), each in [0, 1].
@@ -34,26 +35,54 @@ def mixed_recall(x: Tensor, y: Tensor) -> tuple[float, float]:
     Raises:
         ValueError: shapes differ, fewer than two rows, or a row is not of unit length.
     """
+    return _partner_first(x, y, ranking, both=True)
+
+
+def one_kind_recall(x: Tensor, y: Tensor, ranking: Ranking | None = None) -> tuple[float, float]:
+    """Share of queries that find their partner first in a list of the other modality alone.
+
+    Args, returns and raises as in `mixed_recall`. Without a ranking, `recall_at_k` with k = 1.
+    """
+    return _partner_first(x, y, ranking, both=False)
+
+
+def hubness(x: Tensor, y: Tensor, ranking: Ranking | None = None) -> tuple[float, float]:
+    """Skewness of how often each candidate is among the NEIGHBOURS best of a query.
+
+    In a list of the other modality alone. 0 where all are found about as often; large where a few
+    hubs are in the lists of many.
+
+    Args:
+        x, y, ranking: as in `mixed_recall`, N > NEIGHBOURS.
+
+    Returns:
+        (of texts, found by images; of images, found by texts).
+
+    Raises:
+        ValueError: shapes differ, too few rows, or a row is not of unit length.
+
+    Source: Radovanovic et al. (2010).
+    """
     check_pairs(x, y)
-    found = []
-    for start, similarity in _similarities(torch.cat([x, y])):
-        rows = torch.arange(start, start + len(similarity))
-        partner = similarity[rows - start, (rows + len(x)) % (2 * len(x))][:, None]
-        more, at_least = (
-            (similarity > partner + margin).sum(1) for margin in (TIE[x.dtype], -TIE[x.dtype])
-        )
-        found.append((more == 0).double() / at_least)
-    image, text = torch.cat(found).split(len(x))
-    return float(image.mean()), float(text.mean())
+    if len(x) <= NEIGHBOURS:
+        raise ValueError(f"x: expected more than {NEIGHBOURS} rows, got {len(x)}")
+    counts = torch.zeros(2, len(x), dtype=torch.float64)
+    for rows, _, scores in lists(x, y, ranking, both=False):
+        best = scores.topk(NEIGHBOURS).indices.flatten()
+        counts[int(rows[0]) // len(x)] += torch.bincount(best, minlength=len(x))
+    apart = counts - counts.mean(dim=1, keepdim=True)
+    spread = apart.square().mean(dim=1).sqrt().clamp(min=torch.finfo(torch.float64).eps)
+    texts, images = ((apart**3).mean(dim=1) / spread**3).tolist()
+    return texts, images
 
 
-def cross_modal_neighbours(x: Tensor, y: Tensor) -> float:
+def cross_modal_neighbours(x: Tensor, y: Tensor, ranking: Ranking | None = None) -> float:
     """Share of the other modality among the NEIGHBOURS nearest of all other images and texts.
 
     About 1/2 where modality does not matter, 0 where the clouds are apart.
 
     Args:
-        x, y: unit rows, shape (N, D), N > NEIGHBOURS / 2.
+        x, y, ranking: as in `mixed_recall`, N > NEIGHBOURS / 2.
 
     Raises:
         ValueError: shapes differ, too few rows, or a row is not of unit length.
@@ -62,19 +91,18 @@ def cross_modal_neighbours(x: Tensor, y: Tensor) -> float:
     if 2 * len(x) <= NEIGHBOURS:
         raise ValueError(f"x: expected more than {NEIGHBOURS // 2} rows, got {len(x)}")
     others = []
-    for start, similarity in _similarities(torch.cat([x, y])):
-        is_text = torch.arange(start, start + len(similarity))[:, None] >= len(x)
-        others.append((similarity.topk(NEIGHBOURS).indices >= len(x)) != is_text)
+    for rows, _, scores in lists(x, y, ranking):
+        others.append((scores.topk(NEIGHBOURS).indices >= len(x)) != (rows >= len(x))[:, None])
     return float(torch.cat(others).double().mean())
 
 
-def mixed_map(x: Tensor, y: Tensor, labels: Tensor) -> float:
-    """Mean average precision of ranking all other images and texts by similarity.
+def mixed_map(x: Tensor, y: Tensor, labels: Tensor, ranking: Ranking | None = None) -> float:
+    """Mean average precision of ranking all other images and texts.
 
     What has the query's label is relevant, whatever its modality.
 
     Args:
-        x, y: unit rows, shape (N, D), N >= 2.
+        x, y, ranking: as in `mixed_recall`.
         labels: of the pairs, shape (N,).
 
     Raises:
@@ -82,7 +110,8 @@ def mixed_map(x: Tensor, y: Tensor, labels: Tensor) -> float:
     """
     check_pairs(x, y)
     _check_labels(x, labels)
-    return mean_average_precision(torch.cat([x, y]), torch.cat([labels, labels]))
+    both = torch.cat([labels, labels])
+    return _mean_precision(((rows, scores) for rows, _, scores in lists(x, y, ranking)), both)
 
 
 def mean_average_precision(rows: Tensor, labels: Tensor) -> float:
@@ -95,18 +124,9 @@ def mean_average_precision(rows: Tensor, labels: Tensor) -> float:
     Raises:
         ValueError: fewer than two rows, a row is not of unit length, or not one label for each.
     """
-    from sklearn.metrics import label_ranking_average_precision_score
-
     check_unit(rows, "rows")
     _check_labels(rows, labels)
-    total = 0.0
-    for start, similarity in _similarities(rows):
-        own = torch.arange(len(similarity))
-        relevant = labels[start : start + len(own), None] == labels
-        relevant[own, start + own] = False
-        score = label_ranking_average_precision_score(relevant.numpy(), similarity.numpy())
-        total += len(own) * float(score)
-    return total / len(rows)
+    return _mean_precision(_similarities(rows), labels)
 
 
 def clusters(x: Tensor, y: Tensor, count: int) -> NDArray[np.int64]:
@@ -294,13 +314,40 @@ def judge_calibration(
     }
 
 
-def _similarities(pool: Tensor) -> Iterator[tuple[int, Tensor]]:
-    """Blocks of rows of the cosines within a pool, -2 to oneself."""
-    for start in range(0, len(pool), QUERIES):
-        similarity = pool[start : start + QUERIES] @ pool.T
-        own = torch.arange(len(similarity))
-        similarity[own, start + own] = -2
-        yield start, similarity
+def _partner_first(
+    x: Tensor, y: Tensor, ranking: Ranking | None, both: bool
+) -> tuple[float, float]:
+    found = []
+    for rows, partners, scores in lists(x, y, ranking, both):
+        own = scores[torch.arange(len(rows)), partners][:, None]
+        more, at_least = (
+            (scores > own + margin).sum(1) for margin in (TIE[x.dtype], -TIE[x.dtype])
+        )
+        found.append((more == 0).double() / at_least)
+    image, text = torch.cat(found).split(len(x))
+    return float(image.mean()), float(text.mean())
+
+
+def _similarities(pool: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Blocks of queries: their rows, and their cosines within a pool, -inf to oneself."""
+    for rows in torch.arange(len(pool)).split(QUERIES):
+        similarity = pool[rows] @ pool.T
+        similarity[torch.arange(len(rows)), rows] = -torch.inf
+        yield rows, similarity
+
+
+def _mean_precision(blocks: Iterable[tuple[Tensor, Tensor]], labels: Tensor) -> float:
+    """Mean average precision of rows' lists; oneself, at -inf, is not relevant."""
+    from sklearn.metrics import label_ranking_average_precision_score
+
+    total = 0.0
+    for rows, scores in blocks:
+        relevant = labels[rows, None] == labels
+        relevant[torch.arange(len(rows)), rows] = False
+        finite = scores.masked_fill(scores.isinf(), float(scores[scores.isfinite()].min()) - 1)
+        score = label_ranking_average_precision_score(relevant.numpy(), finite.numpy())
+        total += len(rows) * float(score)
+    return total / len(labels)
 
 
 def _retrieval_logits(x: Tensor, y: Tensor, batch_size: int) -> Tensor:

@@ -51,15 +51,16 @@ def judge(model: clip.Model, config: Config, data: Mad) -> list[dict[str, float 
     """A row for each method of `closing.METHODS`: after, temperature, and all judges on MAD."""
     form = (config.k, config.named, config.drawn_from)
     splits = {name: draw_test_pairs(data, name, *form) for name in ("train", "validation", "test")}
-    fit, validation, test = (_embed(model, split) for split in splits.values())
+    fit, validation, test = (embed_pairs(model, split) for split in splits.values())
     prompts = {name: _prompts(model, splits["test"], name) for name in FACTORS}
     temperature = float(torch.exp(-model.logit_scale))
     factors, digit = splits["test"].factors, splits["test"].factors[:, 0]
     rows: list[dict[str, float | str]] = []
-    for after, method in METHODS.items():
-        pairs, refit = method(*test, fit), method(*validation, fit)
+    for after, kind in METHODS.items():
+        method = kind().fit(*fit)
+        pairs, refit = method.transform(*test), method.transform(*validation)
         texts = {
-            name: method(test[0], each.flatten(0, 1), fit)[1].view(each.shape)
+            name: method.transform(y=each.flatten(0, 1)).view(each.shape)
             for name, each in prompts.items()
         }
         values = {name: normalize(each.mean(dim=1)) for name, each in texts.items()}
@@ -95,7 +96,8 @@ def _judge_zero_shot(
     return {**accuracies, "attribute_accuracy": mean}
 
 
-def _embed(model: clip.Model, pairs: TestPairs) -> Pair:
+def embed_pairs(model: clip.Model, pairs: TestPairs) -> Pair:
+    """Images and captions of pairs, unit rows in float64."""
     found = embed(model, pairs)
     return normalize(found["images"].double()), normalize(found["texts"].double())
 

@@ -41,6 +41,7 @@ from ..gap import (
 from ..results import FOLDER, as_text, write
 from ..sphere import alignment, mean_cosine, normalize, paired_cosine, uniformity
 from ..tasks import judge_calibration, judge_pairs
+from .lists_runs import judge_splits
 
 TEMPERATURES = tuple(1 / inverse for inverse in (100, 50, 30, 20, 10, 1))
 ALPHAS = tuple(np.linspace(-0.5, 1, 151).round(2))
@@ -235,9 +236,10 @@ def closed(x: Tensor, y: Tensor) -> pd.DataFrame:
     for number in range(5):
         order = np.random.default_rng(number).permutation(len(x))
         judged, fit, refit = np.split(order, [len(x) // 2, len(x) - BATCH])
-        for after, method in METHODS.items():
-            a, b = method(x[judged], y[judged], (x[fit], y[fit]))
-            others = method(x[refit], y[refit], (x[fit], y[fit]))
+        for after, kind in METHODS.items():
+            method = kind().fit(x[fit], y[fit])
+            a, b = method.transform(x[judged], y[judged])
+            others = method.transform(x[refit], y[refit])
             records.append(
                 {
                     "split": number,
@@ -248,6 +250,14 @@ def closed(x: Tensor, y: Tensor) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(records)
+
+
+def lists(x: Tensor, y: Tensor) -> pd.DataFrame:
+    """Lists of both kinds by every method and ranking: a row per split, rival and size of fit.
+
+    The splits are those of `closed`, and no pair that is judged is in a fit.
+    """
+    return pd.DataFrame(judge_splits(x, y))
 
 
 ALL, TRAINED_CLIP = tuple(PUBLISHED), ("clip",)
@@ -262,6 +272,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[Tensor, Tensor], pd.DataFrame], tuple[st
     "along_shift": (along_shift, TRAINED_CLIP),
     "moved": (moved, TRAINED_CLIP),
     "closed": (closed, TRAINED_CLIP),
+    "lists": (lists, TRAINED_CLIP),
 }
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from .. import results
 from ..lab.mad import ATTRIBUTES, FACTORS, load_mad
 from ..lab.training import Config
-from . import closing_runs, reopening, same_pictures
+from . import closing_runs, lists_runs, reopening, same_pictures
 from .engine import Execute, Run, Sweep, Tables, conduct, locked, read_runs
 from .executors import RefusedError, StoppedError, connect, in_processes, on_cluster
 
@@ -146,6 +146,16 @@ SWEEPS = {
         seeds=5,
         configs=lambda seed: [Config(**changes, seed=seed) for changes in CLOSING.values()],
         function=closing_runs.run,
+    ),
+    "lists": Sweep(
+        "lists of both kinds at k = 3, temperature learned from 0.07 and fixed at 0.01, by every "
+        "method and ranking that needs no training",
+        seeds=5,
+        configs=lambda seed: [
+            Config(seed=seed),
+            Config(temperature=0.01, learn_temperature=False, seed=seed),
+        ],
+        function=lists_runs.run,
     ),
 }
 
