@@ -107,7 +107,7 @@ def test_separability_of_parted_and_of_mixed_modalities() -> None:
 def test_separability_is_never_below_chance() -> None:
     x, y = pairs(n=60, d=30)
     assert mg.modality_separability(x, x) == 0.5
-    assert mg.modality_separability(*closing.centre(x, y)) == 0.5
+    assert mg.modality_separability(*closing.Centring().fit_transform(x, y)) == 0.5
     # A partner that is nearly a copy, with the other label, misleads nobody.
     assert mg.modality_separability(x, mg.normalize(x + 0.01 * y)) > 0.5
 

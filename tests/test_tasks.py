@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import sklearn.cluster
 import torch
+from scipy.stats import skew
 from sklearn.metrics import average_precision_score
 from torch import Tensor
 
 import modality_gap as mg
 from helpers import rotation, unit_rows
 from modality_gap import tasks
+from modality_gap.ranking import InvertedSoftmax, ZPerKind
 
 
 def noisy_pairs(n: int = 300, d: int = 6, noise: float = 0.5) -> tuple[Tensor, Tensor]:
@@ -77,6 +79,62 @@ def test_turned_and_swapped_pools_are_the_same() -> None:
         )
         again = tasks.mixed_map(a, b, group)
         assert again == pytest.approx(tasks.mixed_map(x, y, group))
+
+
+def test_scores_of_a_ranking_are_judged_as_cosines_are() -> None:
+    """Of a pool with a gap: what calibration does to every judge is its plain definition."""
+    x, y = noisy_pairs()
+    up = 2 * torch.eye(6, dtype=torch.float64)[0]
+    x, y = mg.normalize(x + up), mg.normalize(y - up)
+    n, ranking = len(x), ZPerKind().fit(*noisy_pairs(50))
+    scores = torch.cat([ranking.scores(x, "image", x, y), ranking.scores(y, "text", x, y)])
+    scores.fill_diagonal_(-100)
+    partner = torch.cat([torch.arange(n) + n, torch.arange(n)])
+    first = (scores.argmax(1) == partner).double()
+    wanted = (first[:n].mean().item(), first[n:].mean().item())
+    assert tasks.mixed_recall(x, y, ranking) == pytest.approx(wanted)
+    is_text = torch.arange(2 * n) >= n
+    share = (is_text[scores.topk(10).indices] != is_text[:, None]).double().mean()
+    assert tasks.cross_modal_neighbours(x, y, ranking) == pytest.approx(share.item())
+    both = torch.cat([labels(n), labels(n)])
+    relevant, values = (both == both[:, None]).numpy(), scores.numpy()
+    precisions = [
+        average_precision_score(np.delete(relevant[i], i), np.delete(values[i], i))
+        for i in range(2 * n)
+    ]
+    assert tasks.mixed_map(x, y, labels(n), ranking) == pytest.approx(np.mean(precisions))
+
+
+def test_a_ranking_that_knows_the_gap_finds_partners_beyond_it() -> None:
+    x, y = noisy_pairs(noise=0.1)
+    up = 2 * torch.eye(6, dtype=torch.float64)[0]
+    x, y = mg.normalize(x + up), mg.normalize(y - up)
+    assert max(tasks.mixed_recall(x, y)) == 0
+    made = ZPerKind().fit(x[:100], y[:100])
+    found, alone = (
+        judge(x[100:], y[100:], made) for judge in (tasks.mixed_recall, tasks.one_kind_recall)
+    )
+    assert min(found) > 0.5 * min(alone) > 0
+
+
+def test_recall_in_a_list_of_one_kind() -> None:
+    x, y = noisy_pairs()
+    assert tasks.one_kind_recall(x, y) == mg.recall_at_k(x, y)
+    assert tasks.one_kind_recall(x, y, ZPerKind().fit(x, y)) == mg.recall_at_k(x, y)
+    softmax = InvertedSoftmax(5).fit(x[:50], y[:50])
+    first = (softmax.scores(x, "image", texts=y).argmax(1) == torch.arange(300)).double().mean()
+    assert tasks.one_kind_recall(x, y, softmax)[0] == pytest.approx(first.item())
+
+
+def test_hubness_is_scipys_skewness_of_how_often_one_is_found() -> None:
+    x, y = noisy_pairs()
+    for direction, cosines in enumerate((x @ y.T, y @ x.T)):
+        found = np.bincount(cosines.topk(10).indices.flatten(), minlength=300)
+        assert tasks.hubness(x, y)[direction] == pytest.approx(skew(found))
+    # Everybody's neighbours are the same ten of thirty.
+    hubs = torch.eye(30, dtype=torch.float64)[[0] * 10 + [1] * 20]
+    same = hubs[:1].expand(30, 30)
+    assert tasks.hubness(same, hubs)[0] == pytest.approx(skew([30] * 10 + [0] * 20))
 
 
 def test_clusters_find_what_is_apart() -> None:
@@ -167,6 +225,7 @@ def test_bad_arguments_are_named() -> None:
     for call, said in [
         (lambda: tasks.mixed_recall(x, y[:3]), "y: expected the shape of x"),
         (lambda: tasks.cross_modal_neighbours(x[:5], y[:5]), "x: expected more than 5 rows, got 5"),
+        (lambda: tasks.hubness(x[:10], y[:10]), "x: expected more than 10 rows, got 10"),
         (lambda: tasks.mixed_map(x, y, labels(3)), r"labels: .* 20, got \(3,\)"),
         (lambda: tasks.mean_average_precision(2 * x, labels(20)), "rows: row 0 has length 2"),
         (lambda: tasks.clusters(x, y, 0), "count: .* from 1 to 2 N = 40, got 0"),
