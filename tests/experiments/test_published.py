@@ -102,6 +102,16 @@ def test_sizes_are_their_definitions_in_numpy() -> None:
     assert expected["cosine_image"] != pytest.approx(expected["cosine_text"], abs=0.01)
 
 
+def test_similarities_are_those_of_the_first_pairs_image_by_text() -> None:
+    x, y = clouds()
+    table = published.similarities(x, y)
+    assert table.cosine.between(-1, 1).all()
+    square = table.pivot(index="image", columns="text", values="cosine")
+    expected = np.array([[(a * b).sum() for b in y[:6]] for a in x[:6]])
+    np.testing.assert_allclose(square, expected, atol=5e-5)
+    assert not np.allclose(square, square.T, atol=0.01), "else the axes could be exchanged"
+
+
 def test_the_images_lie_on_the_left() -> None:
     x, y = clouds()
     for pair in ((x, y), (y, x)):

@@ -47,6 +47,7 @@ TEMPERATURES = tuple(1 / inverse for inverse in (100, 50, 30, 20, 10, 1))
 ALPHAS = tuple(np.linspace(-0.5, 1, 151).round(2))
 BATCH = 50  # of Liang et al.'s loss landscapes
 CLUSTERS = 50
+SHOWN = 6  # pairs whose cosines are listed one by one
 KINDS = ("pair", "mismatched", "image and image", "text and text")
 
 
@@ -72,6 +73,13 @@ def sizes(x: Tensor, y: Tensor) -> pd.DataFrame:
     }
     values = {name: float(value) for name, value in row.items()}
     return pd.DataFrame([{"pairs": len(x), "dimensions": x.shape[1], **values}])
+
+
+def similarities(x: Tensor, y: Tensor) -> pd.DataFrame:
+    """The table that the loss reads, of the first six pairs: a row per image and text, cosine."""
+    image, text = np.indices((SHOWN, SHOWN)).reshape(2, -1)
+    cosine = (x[:SHOWN] @ y[:SHOWN].T).flatten().numpy()
+    return pd.DataFrame({"image": image, "text": text, "cosine": cosine.round(4)})
 
 
 def projection(x: Tensor, y: Tensor) -> pd.DataFrame:
@@ -263,6 +271,7 @@ def lists(x: Tensor, y: Tensor) -> pd.DataFrame:
 ALL, TRAINED_CLIP = tuple(PUBLISHED), ("clip",)
 MEASUREMENTS: dict[str, tuple[Callable[[Tensor, Tensor], pd.DataFrame], tuple[str, ...]]] = {
     "sizes": (sizes, ALL),
+    "similarities": (similarities, TRAINED_CLIP),
     "projection": (projection, ALL),
     "dimensions": (dimensions, ALL),
     "largest_means": (largest_means, ALL),
