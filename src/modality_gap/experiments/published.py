@@ -43,7 +43,7 @@ from ..sphere import alignment, mean_cosine, normalize, paired_cosine, uniformit
 from ..tasks import judge_calibration, judge_pairs
 
 TEMPERATURES = tuple(1 / inverse for inverse in (100, 50, 30, 20, 10, 1))
-ALPHAS = tuple(np.linspace(-0.5, 1, 151).round(2))
+ALPHAS = tuple(np.linspace(-0.5, 3, 351).round(2))
 BATCH = 50  # of Liang et al.'s loss landscapes
 CLUSTERS = 50
 KINDS = ("pair", "mismatched", "image and image", "text and text")
@@ -172,8 +172,29 @@ def landscape(x: Tensor, y: Tensor) -> pd.DataFrame:
 
 
 def minima(x: Tensor, y: Tensor) -> pd.DataFrame:
-    """`loss_minimum` for the same batches and temperatures."""
-    return loss_minimum(x, y, TEMPERATURES, BATCH)
+    """`loss_minimum` for the same batches and temperatures, over the same shifts."""
+    return loss_minimum(x, y, TEMPERATURES, BATCH, ALPHAS[::10])
+
+
+def offset(x: Tensor, y: Tensor) -> pd.DataFrame:
+    """`landscape` at the two smallest temperatures, after `flatten`."""
+    return loss_landscape(*flatten(x, y), ALPHAS, TEMPERATURES[:2], BATCH)
+
+
+def flatten(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The pairs with a gap that is a pure offset: along it, a side's rows have one coordinate each.
+
+    It is their mean; what a row has across the gap keeps its direction and fills the rest of the
+    unit length. So Delta . x_i is the same for every image, and Delta . y_j for every text.
+    """
+    gap = normalize(gap_vector(x, y)[None])[0]
+    flat = []
+    for side in (x, y):
+        along = side @ gap
+        across = normalize(side - along[:, None] * gap)
+        mean = along.mean()
+        flat.append((1 - mean**2).sqrt() * across + mean * gap)
+    return flat[0], flat[1]
 
 
 def along_shift(x: Tensor, y: Tensor) -> pd.DataFrame:
@@ -259,6 +280,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[Tensor, Tensor], pd.DataFrame], tuple[st
     "cosines": (cosines, ALL),
     "landscape": (landscape, TRAINED_CLIP),
     "minima": (minima, TRAINED_CLIP),
+    "offset": (offset, TRAINED_CLIP),
     "along_shift": (along_shift, TRAINED_CLIP),
     "moved": (moved, TRAINED_CLIP),
     "closed": (closed, TRAINED_CLIP),
