@@ -176,25 +176,34 @@ def minima(x: Tensor, y: Tensor) -> pd.DataFrame:
     return loss_minimum(x, y, TEMPERATURES, BATCH, ALPHAS[::10])
 
 
-def offset(x: Tensor, y: Tensor) -> pd.DataFrame:
-    """`landscape` at the two smallest temperatures, after `flatten`."""
-    return loss_landscape(*flatten(x, y), ALPHAS, TEMPERATURES[:2], BATCH)
+def one_sided(x: Tensor, y: Tensor) -> pd.DataFrame:
+    """`loss_landscape` at the smallest temperature with one-sided terms, without, and turned.
+
+    `times` is the factor of `with_one_sided`.
+    """
+    tables = [
+        loss_landscape(
+            *with_one_sided(x, y, times), np.linspace(-2, 3, 101).round(2), TEMPERATURES[:1], BATCH
+        ).assign(times=times)
+        for times in (1.0, 0.0, -1.0)
+    ]
+    return pd.concat(tables, ignore_index=True)
 
 
-def flatten(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """The pairs with a gap that is a pure offset: along it, a side's rows have one coordinate each.
+def with_one_sided(x: Tensor, y: Tensor, times: float) -> tuple[Tensor, Tensor]:
+    """The pairs with Delta . x_i and Delta . y_j as many times as far from their means.
 
-    It is their mean; what a row has across the gap keeps its direction and fills the rest of the
-    unit length. So Delta . x_i is the same for every image, and Delta . y_j for every text.
+    0 leaves a pure offset, 1 the pairs as they are. What a row has across the gap keeps its
+    direction and fills the rest of the unit length.
     """
     gap = normalize(gap_vector(x, y)[None])[0]
-    flat = []
+    sides = []
     for side in (x, y):
         along = side @ gap
         across = normalize(side - along[:, None] * gap)
-        mean = along.mean()
-        flat.append((1 - mean**2).sqrt() * across + mean * gap)
-    return flat[0], flat[1]
+        new = (along.mean() + times * (along - along.mean()))[:, None]
+        sides.append((1 - new**2).sqrt() * across + new * gap)
+    return sides[0], sides[1]
 
 
 def along_shift(x: Tensor, y: Tensor) -> pd.DataFrame:
@@ -280,7 +289,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[Tensor, Tensor], pd.DataFrame], tuple[st
     "cosines": (cosines, ALL),
     "landscape": (landscape, TRAINED_CLIP),
     "minima": (minima, TRAINED_CLIP),
-    "offset": (offset, TRAINED_CLIP),
+    "one_sided": (one_sided, TRAINED_CLIP),
     "along_shift": (along_shift, TRAINED_CLIP),
     "moved": (moved, TRAINED_CLIP),
     "closed": (closed, TRAINED_CLIP),
