@@ -66,7 +66,7 @@ LOAD = """async ([code, sets]) => {
 
 @pytest.fixture(scope="module")
 def widget() -> explore.MovingGap:
-    own = mg.load_embeddings("mini-clip-k3")
+    own = mg.load_embeddings("mini-clip-cold")
     return explore.MovingGap(
         {
             **{name: explore.moving_gap({name: rows}).pairs[name] for name, rows in SETS.items()},
@@ -316,8 +316,8 @@ def test_it_is_used_by_touch(browser: Browser, fragment: str, tmp_path: Path) ->
     box = slider.bounding_box()
     assert box
     assert box["height"] >= 24
-    tab.touchscreen.tap(box["x"] + 0.9 * box["width"], box["y"] + box["height"] / 2)
-    assert shown_loss(tab) > before
+    tab.touchscreen.tap(box["x"] + 0.6 * box["width"], box["y"] + box["height"] / 2)
+    assert shown_loss(tab) < before  # at this temperature a smaller gap is better
     tab.get_by_role("radio", name=SPHERE).tap()
     assert tab.get_by_role("radio", name=SPHERE).is_checked()
     context.close()
@@ -598,6 +598,15 @@ def test_real_clip_is_there_where_its_file_is() -> None:
     names = list(explore.moving_gap().pairs)
     clip = ["real CLIP"] if mg.available_embeddings()["clip"] else []
     assert names == ["our small CLIP", *clip, SPHERE]
+
+
+def test_it_opens_with_a_gap_that_is_seen_and_best_where_the_model_was_trained() -> None:
+    shown = explore.moving_gap(temperature=0.01)
+    x, y = shown.pairs[shown.data]
+    assert mg.l2m(x, y) > 0.5
+    minimum = mg.loss_minimum(x, y, [0.01]).iloc[0]
+    assert minimum.alpha == pytest.approx(0, abs=0.1)
+    assert shown.loss == pytest.approx(minimum.loss, abs=0.01)
 
 
 def test_of_many_pairs_the_first_64_are_taken() -> None:

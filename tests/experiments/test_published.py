@@ -151,6 +151,37 @@ def test_the_plane_of_the_moved_clouds_stays() -> None:
         assert means["image"] - means["text"] == pytest.approx(along.item(), abs=2e-4)
 
 
+def test_a_pure_offset_is_left_and_directions_across_it_stay() -> None:
+    x, y = clouds()
+    gap = mg.normalize(mg.gap_vector(x, y)[None])[0]
+    for side, flat in zip((x, y), published.with_one_sided(x, y, 0), strict=True):
+        assert (flat @ gap).tolist() == pytest.approx([(side @ gap).mean().item()] * len(side))
+        across = [mg.normalize(rows - (rows @ gap)[:, None] * gap) for rows in (side, flat)]
+        torch.testing.assert_close(*across)
+        torch.testing.assert_close(flat.norm(dim=1), torch.ones(len(flat), dtype=flat.dtype))
+    torch.testing.assert_close(published.with_one_sided(x, y, 1), (x, y))
+    turned = published.with_one_sided(x, y, -1)
+    torch.testing.assert_close(mg.gap_vector(*turned) @ gap, mg.gap_vector(x, y) @ gap)
+    assert np.corrcoef(x @ gap, turned[0] @ gap)[0, 1] == pytest.approx(-1)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_loss_of_a_pure_offset_is_the_same_before_and_past_the_meeting(seed: int) -> None:
+    n, d = 20, 6
+    up, sides = torch.ones(2 * n, 1, dtype=torch.float64), []
+    for rows, height in ((unit_rows(n, d, seed), 0.4), (unit_rows(n, d, seed + 10), -0.4)):
+        across = torch.cat([rows, -rows])  # so that both sides have one mean across the gap
+        sides.append(mg.normalize(torch.cat([across, height * up], 1)))
+    x, y = sides
+    here, past = (
+        mg.loss_landscape(x, y, [0.5 + sign * by for by in (0.1, 0.5, 1.2)], [0.05, 1], 8)
+        for sign in (-1, 1)
+    )
+    np.testing.assert_allclose(here.loss, past.loss, atol=1e-12)
+    np.testing.assert_allclose(here.distance, -past.distance, atol=1e-12)
+    torch.testing.assert_close(published.with_one_sided(x, y, 0), (x, y))
+
+
 def test_closed_clouds_are_judged_on_pairs_that_no_method_saw() -> None:
     x, y = clouds(200)
     table = published.closed(x, y)

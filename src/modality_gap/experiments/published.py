@@ -44,7 +44,7 @@ from ..tasks import judge_calibration, judge_pairs
 from .lists_runs import judge_splits
 
 TEMPERATURES = tuple(1 / inverse for inverse in (100, 50, 30, 20, 10, 1))
-ALPHAS = tuple(np.linspace(-0.5, 1, 151).round(2))
+ALPHAS = tuple(np.linspace(-0.5, 3, 351).round(2))
 BATCH = 50  # of Liang et al.'s loss landscapes
 CLUSTERS = 50
 SHOWN = 6  # pairs whose cosines are listed one by one
@@ -181,8 +181,38 @@ def landscape(x: Tensor, y: Tensor) -> pd.DataFrame:
 
 
 def minima(x: Tensor, y: Tensor) -> pd.DataFrame:
-    """`loss_minimum` for the same batches and temperatures."""
-    return loss_minimum(x, y, TEMPERATURES, BATCH)
+    """`loss_minimum` for the same batches and temperatures, over the same shifts."""
+    return loss_minimum(x, y, TEMPERATURES, BATCH, ALPHAS[::10])
+
+
+def one_sided(x: Tensor, y: Tensor) -> pd.DataFrame:
+    """`loss_landscape` at the smallest temperature with one-sided terms, without, and turned.
+
+    `times` is the factor of `with_one_sided`.
+    """
+    tables = [
+        loss_landscape(
+            *with_one_sided(x, y, times), np.linspace(-2, 3, 101).round(2), TEMPERATURES[:1], BATCH
+        ).assign(times=times)
+        for times in (1.0, 0.0, -1.0)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def with_one_sided(x: Tensor, y: Tensor, times: float) -> tuple[Tensor, Tensor]:
+    """The pairs with Delta . x_i and Delta . y_j as many times as far from their means.
+
+    0 leaves a pure offset, 1 the pairs as they are. What a row has across the gap keeps its
+    direction and fills the rest of the unit length.
+    """
+    gap = normalize(gap_vector(x, y)[None])[0]
+    sides = []
+    for side in (x, y):
+        along = side @ gap
+        across = normalize(side - along[:, None] * gap)
+        new = (along.mean() + times * (along - along.mean()))[:, None]
+        sides.append((1 - new**2).sqrt() * across + new * gap)
+    return sides[0], sides[1]
 
 
 def along_shift(x: Tensor, y: Tensor) -> pd.DataFrame:
@@ -278,6 +308,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[Tensor, Tensor], pd.DataFrame], tuple[st
     "cosines": (cosines, ALL),
     "landscape": (landscape, TRAINED_CLIP),
     "minima": (minima, TRAINED_CLIP),
+    "one_sided": (one_sided, TRAINED_CLIP),
     "along_shift": (along_shift, TRAINED_CLIP),
     "moved": (moved, TRAINED_CLIP),
     "closed": (closed, TRAINED_CLIP),

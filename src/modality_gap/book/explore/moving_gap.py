@@ -132,8 +132,9 @@ def moving_gap(
 
     Args:
         pairs: name to (x, y), unit rows of shape (N, D), N >= 2, row i of both a pair. The first 64
-            pairs of a set are taken. None takes the book's small CLIP, CLIP where its published
-            embeddings are at hand, and Liang et al.'s six pairs on a sphere.
+            pairs of a set are taken. None takes the book's small CLIP that was trained at
+            temperature 0.01, CLIP where its published embeddings are at hand, and Liang et al.'s
+            six pairs on a sphere.
         values: where to begin: data (the name of a set), alpha, theta, temperature, image.
 
     Returns:
@@ -156,7 +157,7 @@ def moving_gap(
 
 def default_pairs() -> dict[str, tuple[Tensor, Tensor] | None]:
     """The book's own sets, as far as they are at hand."""
-    pairs = {"our small CLIP": take("mini-clip-k3", load_embeddings("mini-clip-k3"))}
+    pairs = {"our small CLIP": take("mini-clip-cold", load_embeddings("mini-clip-cold"))}
     if available_embeddings()["clip"]:
         pairs["real CLIP"] = take("clip", load_embeddings("clip"))
     return {**pairs, "six pairs": None}
