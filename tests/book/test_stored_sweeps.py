@@ -31,8 +31,15 @@ def test_columns_that_are_added() -> None:
     pd.testing.assert_frame_equal(read[stored.columns], stored)
     row = read.iloc[3]
     assert row.entropy == (row.entropy_image_to_text + row.entropy_text_to_image) / 2
-    assert row.confidence == row.entropy - row.test_loss
+    assert row.underconfidence == row.entropy - row.test_loss
     assert row.share == row.l2m**2 / row.alignment
+
+
+def test_a_sweep_with_one_entropy(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {"entropy": 2.0, "test_loss": 0.5, "l2m": 0.5, "alignment": 0.5}
+    monkeypatch.setattr(results, "read", lambda name: (pd.DataFrame([row]), {}))
+    read = sweeps.read("pictures").iloc[0]
+    assert (read.entropy, read.underconfidence, read.share) == (2.0, 1.5, 0.5)
 
 
 def test_final_rows(table: pd.DataFrame) -> None:

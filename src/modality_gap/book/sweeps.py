@@ -16,14 +16,15 @@ from .numbers import mean_sd
 def read(name: str) -> pd.DataFrame:
     """A stored sweep of training runs, a row per run and measured step.
 
-    Added are `entropy`, the mean of both directions of the softmax; `confidence`, entropy minus
-    loss on the test pairs; and `share`, that of the shift in the squared distance of the pairs.
+    Added are `entropy`, the mean of the directions of the softmax that were measured;
+    `underconfidence`, entropy minus loss on the test pairs; and `share`, that of the shift in the
+    squared distance of the pairs.
     """
     table, _ = results.read(name)
-    entropy = (table.entropy_image_to_text + table.entropy_text_to_image) / 2
+    entropy = table.filter(regex="^entropy").mean(axis=1)
     return table.assign(
         entropy=entropy,
-        confidence=entropy - table.test_loss,
+        underconfidence=entropy - table.test_loss,
         share=table.l2m**2 / table.alignment,
     )
 
