@@ -77,6 +77,8 @@ def test_sizes_are_their_definitions_in_numpy() -> None:
     spread = sum(1 - cosines.mean() for cosines in within.values()) / 2
     # From how many others a partner is beaten, in each direction.
     ranks = [(side > np.diag(side)[:, None]).sum(1) for side in (inner, inner.T)]
+    without_own = np.where(other, inner, np.nan)
+    lead = np.diag(inner) - np.nanmean(without_own, 0) - np.nanmean(without_own, 1)
     expected = {
         "pairs": n,
         "dimensions": 8,
@@ -85,6 +87,8 @@ def test_sizes_are_their_definitions_in_numpy() -> None:
         "rmg": apart / (apart + spread),
         "paired_cosine": np.diag(inner).mean(),
         "mismatched_cosine": inner[other].mean(),
+        "lead": np.diag(inner).mean() - inner[other].mean(),
+        "lead_error": lead.std(ddof=1) / n**0.5,
         "cosine_image": within["image"].mean(),
         "cosine_text": within["text"].mean(),
         "alignment": ((a - b) ** 2).sum(1).mean(),
@@ -207,3 +211,13 @@ def test_without_the_files_the_command_is_one_sentence(
     with pytest.raises(SystemExit, match=r"^clip is not here$"):
         published.main(["--out", str(tmp_path)])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_error_of_the_lead_is_the_spread_over_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(published, "modality_separability", lambda x, y: 1)  # slow, not asked
+    samples = []
+    for seed in range(200):
+        x, y = unit_rows(50, 8, seed), unit_rows(50, 8, seed + 1000)
+        samples.append(published.sizes(x, mg.normalize(y + x)))
+    table = pd.concat(samples)
+    assert table.lead.std() == pytest.approx(table.lead_error.mean(), rel=0.15)

@@ -42,6 +42,7 @@ from ..results import FOLDER, as_text, write
 from ..sphere import alignment, mean_cosine, normalize, paired_cosine, uniformity
 from ..tasks import judge_calibration, judge_pairs
 from .lists_runs import judge_splits
+from .published_clip import leading, one_pair, two_removed
 
 TEMPERATURES = tuple(1 / inverse for inverse in (100, 50, 30, 20, 10, 1))
 ALPHAS = tuple(np.linspace(-0.5, 3, 351).round(2))
@@ -52,14 +53,23 @@ KINDS = ("pair", "mismatched", "image and image", "text and text")
 
 
 def sizes(x: Tensor, y: Tensor) -> pd.DataFrame:
-    """One row: the gap, the cosines, alignment, uniformity, separability and retrieval."""
+    """One row: the gap, the cosines, alignment, uniformity, separability and retrieval.
+
+    `lead` is how much more alike the pairs are than mismatched ones, on average, and `lead_error`
+    its standard error, from how the pairs differ in it.
+    """
+    cosine = x @ y.T
+    own, others = cosine.diagonal(), len(x) - 1
+    by_image, by_text = ((cosine.sum(dim) - own) / others for dim in (1, 0))
     recall_1, recall_5 = recall_at_k(x, y, 1), recall_at_k(x, y, 5)
     row: dict[str, Tensor | float] = {
         "l2m": l2m(x, y),
         "l2i": l2i(x, y),
         "rmg": rmg(x, y),
         "paired_cosine": paired_cosine(x, y),
-        "mismatched_cosine": (x.sum(0) @ y.sum(0) - (x * y).sum()) / (len(x) * (len(x) - 1)),
+        "mismatched_cosine": by_image.mean(),
+        "lead": own.mean() - by_image.mean(),
+        "lead_error": (own - by_image - by_text).std() / len(x) ** 0.5,
         "cosine_image": mean_cosine(x),
         "cosine_text": mean_cosine(y),
         "alignment": alignment(x, y),
@@ -313,6 +323,9 @@ MEASUREMENTS: dict[str, tuple[Callable[[Tensor, Tensor], pd.DataFrame], tuple[st
     "moved": (moved, TRAINED_CLIP),
     "closed": (closed, TRAINED_CLIP),
     "lists": (lists, TRAINED_CLIP),
+    "leading": (leading, TRAINED_CLIP),
+    "two_removed": (two_removed, TRAINED_CLIP),
+    "one_pair": (one_pair, TRAINED_CLIP),
 }
 
 
