@@ -29,13 +29,13 @@ def leading(x: Tensor, y: Tensor) -> pd.DataFrame:
     the mean variance of all dimensions, and the separability by these two dimensions alone.
     """
     chosen = [int(side.mean(dim=0).abs().argmax()) for side in (x, y)]
-    flat = (normalize(side[:, chosen]) for side in (x, y))
+    parted = modality_separability(normalize(x[:, chosen]), normalize(y[:, chosen]))
     rows = pd.DataFrame({"modality": ("image", "text"), "dimension": chosen})
     for name, side in (("image", x), ("text", y)):
         rows[f"mean_{name}"] = side.mean(dim=0)[chosen].numpy()
         rows[f"variance_{name}"] = side.var(dim=0)[chosen].numpy()
         rows[f"typical_{name}"] = float(side.var(dim=0).mean())
-    return rows.assign(separability=modality_separability(*flat))
+    return rows.assign(separability=parted)
 
 
 def two_removed(x: Tensor, y: Tensor) -> pd.DataFrame:
