@@ -38,6 +38,9 @@ def test_without_the_two_of_the_gap_it_is_gone_and_random_others_change_little()
     a, b = mg.normalize(x[:, kept]), mg.normalize(y[:, kept])
     assert rows.l2m["gap"] == pytest.approx(mg.l2m(a, b).item())
     assert rows.rmg["gap"] == pytest.approx(mg.rmg(a, b).item())
+    kept = (x.var(dim=0) + y.var(dim=0)).argsort()[:-2]
+    a, b = mg.normalize(x[:, kept]), mg.normalize(y[:, kept])
+    assert rows.l2m["variance"] == pytest.approx(mg.l2m(a, b).item())
     assert (rows.l2m["random"] > 3 * rows.l2m["gap"]).all(), "none of them may be of the gap"
     assert rows.l2m["random"].nunique() > 10
 
