@@ -18,17 +18,6 @@ def pairs_with_two_loud_dimensions(n: int = 60, d: int = 12) -> tuple[Tensor, Te
     return mg.normalize(x), mg.normalize(y)
 
 
-def test_the_leading_dimension_of_each_modality_is_found() -> None:
-    x, y = pairs_with_two_loud_dimensions()
-    image, text = published_clip.leading(x, y).to_dict("records")
-    assert (image["dimension"], text["dimension"]) == (3, 7)
-    assert image["mean_image"] == pytest.approx(x[:, 3].mean().item())
-    assert text["mean_image"] == pytest.approx(x[:, 7].mean().item())
-    assert text["variance_text"] == pytest.approx(y[:, 7].var().item())
-    assert text["typical_image"] == pytest.approx(x.var(dim=0).mean().item())
-    assert image["separability"] == text["separability"] == 1
-
-
 def test_without_the_two_of_the_gap_it_is_gone_and_random_others_change_little() -> None:
     x, y = pairs_with_two_loud_dimensions()
     table = published_clip.two_removed(x, y)

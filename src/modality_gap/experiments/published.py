@@ -43,6 +43,7 @@ from ..sphere import alignment, mean_cosine, normalize, paired_cosine, uniformit
 from ..tasks import judge_calibration, judge_pairs
 from .lists_runs import judge_splits
 from .published_clip import leading, one_pair, two_removed
+from .published_clip import one_pair, two_removed
 
 TEMPERATURES = tuple(1 / inverse for inverse in (100, 50, 30, 20, 10, 1))
 ALPHAS = tuple(np.linspace(-0.5, 3, 351).round(2))

@@ -1,4 +1,4 @@
-"""What chapter 3 asks of the published CLIP: about its largest dimensions, and about single pairs.
+"""What chapter 3 asks of the published CLIP: about two dimensions, and about single pairs.
 
 The tables are made and stored by `published`, as "published_NAME".
 """
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from ..gap import gap_share, l2m, modality_separability, rmg
+from ..gap import gap_share, l2m, rmg
 from ..sphere import normalize
 
 DRAWS = 100  # pairs of random dimensions
@@ -20,22 +20,6 @@ SPLITS = 20
 JUDGED, FIT = 200, 100  # pairs of a split; the rest is the bank
 ALLOWED = (0.05, 0.001)
 TEMPERATURE = 0.01
-
-
-def leading(x: Tensor, y: Tensor) -> pd.DataFrame:
-    """The dimension in which each modality's mean is largest, in absolute value.
-
-    A row per modality: dimension, its mean and variance among the images and among the texts,
-    the mean variance of all dimensions, and the separability by these two dimensions alone.
-    """
-    chosen = [int(side.mean(dim=0).abs().argmax()) for side in (x, y)]
-    parted = modality_separability(normalize(x[:, chosen]), normalize(y[:, chosen]))
-    rows = pd.DataFrame({"modality": ("image", "text"), "dimension": chosen})
-    for name, side in (("image", x), ("text", y)):
-        rows[f"mean_{name}"] = side.mean(dim=0)[chosen].numpy()
-        rows[f"variance_{name}"] = side.var(dim=0)[chosen].numpy()
-        rows[f"typical_{name}"] = float(side.var(dim=0).mean())
-    return rows.assign(separability=parted)
 
 
 def two_removed(x: Tensor, y: Tensor) -> pd.DataFrame:
