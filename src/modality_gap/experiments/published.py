@@ -42,7 +42,6 @@ from ..results import FOLDER, as_text, write
 from ..sphere import alignment, mean_cosine, normalize, paired_cosine, uniformity
 from ..tasks import judge_calibration, judge_pairs
 from .lists_runs import judge_splits
-from .published_clip import leading, one_pair, two_removed
 from .published_clip import one_pair, two_removed
 
 TEMPERATURES = tuple(1 / inverse for inverse in (100, 50, 30, 20, 10, 1))
@@ -324,7 +323,6 @@ MEASUREMENTS: dict[str, tuple[Callable[[Tensor, Tensor], pd.DataFrame], tuple[st
     "moved": (moved, TRAINED_CLIP),
     "closed": (closed, TRAINED_CLIP),
     "lists": (lists, TRAINED_CLIP),
-    "leading": (leading, TRAINED_CLIP),
     "two_removed": (two_removed, TRAINED_CLIP),
     "one_pair": (one_pair, TRAINED_CLIP),
 }
