@@ -89,6 +89,32 @@ def test_layers_compute_what_they_say(activation: str) -> None:
     torch.testing.assert_close(layer(inputs), expected)
 
 
+def test_batch_norm_normalises_over_the_batch_in_training_mode_only() -> None:
+    inputs, layer = gaussian(5, 8), mg.random_mlp(8, 1, batch_norm=True, seed=4)[0]
+    assert not layer.training
+    plain = torch.relu(inputs @ layer.linear.weight.T + layer.linear.bias)
+    torch.testing.assert_close(layer(inputs), plain, rtol=1e-4, atol=1e-4)
+    normed = (inputs - inputs.mean(0)) / (inputs.var(0, correction=0) + 1e-5).sqrt()
+    expected = torch.relu(normed @ layer.linear.weight.T + layer.linear.bias)
+    torch.testing.assert_close(layer.train()(inputs), expected)
+
+
+def test_batch_statistics_stop_the_cone_and_running_ones_do_not() -> None:
+    layers, inputs = mg.random_mlp(512, 10, batch_norm=True), gaussian(256, 512)
+    before = {name: value.clone() for name, value in layers.state_dict().items()}
+    evaluation = mg.layerwise_cosine(layers, inputs)
+    torch.testing.assert_close(
+        evaluation, mg.layerwise_cosine(mg.random_mlp(512, 10), inputs), rtol=0, atol=1e-3
+    )
+    training = mg.layerwise_cosine(layers, inputs, training=True)
+    assert ((training[1:] - 1 / math.pi).abs() < 0.015).all()
+    assert not any(module.training for module in layers.modules())
+    for name, value in layers.state_dict().items():
+        assert torch.equal(value, before[name]), f"{name} was changed by measuring"
+    torch.testing.assert_close(mg.layerwise_cosine(layers.train(), inputs), evaluation)
+    assert layers.training
+
+
 def test_weights_have_the_asked_scale_and_seed() -> None:
     for scale, expected in [(None, 256**-0.5), (0.7, 0.7)]:
         layer = mg.random_mlp(256, 1, scale=scale)[0].linear
@@ -120,12 +146,29 @@ def test_random_clip_follows_its_seed_and_encodes_unit_rows() -> None:
     assert not model.training
 
 
+def test_random_clip_in_training_mode_sees_its_batch() -> None:
+    """RN50 has BatchNorm: statistics of the batch widen the cone."""
+    images = gaussian(4, 3 * 224 * 224).view(4, 3, 224, 224)
+    images = nn.functional.interpolate(images[..., :7, :7], size=224, mode="bilinear")
+    cosines = {}
+    for training in (False, True):
+        model = mg.random_clip("RN50", training=training)
+        assert model.training == training
+        cosines[training] = mg.mean_cosine(mg.encode(model.encode_image, images))
+    assert cosines[False] > 0.98
+    assert cosines[True] < 0.95
+
+
 def test_bad_arguments() -> None:
     cases = [
         (lambda: mg.random_mlp(4, 2, "swish"), "activation: expected one of .*'swish'"),
         (lambda: mg.random_mlp(0, 2), "width: .*above 0, got 0"),
         (lambda: mg.random_mlp(4, 0), "depth: .*above 0, got 0"),
         (lambda: mg.random_mlp(4, 2, scale=-1), "scale: .*above 0, got -1"),
+        (
+            lambda: mg.random_mlp(4, 2, layer_norm=True, batch_norm=True),
+            "layer_norm, batch_norm: expected one",
+        ),
         (lambda: mg.relu_cosine_recursion(0), "depth"),
         (lambda: mg.relu_cosine_recursion(3, cosine=1.1), "cosine: .*1.1"),
         (lambda: mg.layerwise_cosine([], gaussian(1, 4)), "x: expected at least 2"),

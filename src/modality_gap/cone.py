@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterable
 from typing import Literal
@@ -25,7 +26,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 class RandomLayer(nn.Module):
-    """activation(W h + b), optionally after LayerNorm and optionally added to h."""
+    """activation(W h + b), optionally after a normalisation and optionally added to h."""
 
     def __init__(
         self,
@@ -35,12 +36,12 @@ class RandomLayer(nn.Module):
         scale: float,
         bias: bool,
         residual: bool,
-        layer_norm: bool,
+        norm: nn.Module,
         generator: torch.Generator,
     ) -> None:
         """Draw weights and bias from N(0, scale^2)."""
         super().__init__()
-        self.norm = nn.LayerNorm(width, elementwise_affine=False) if layer_norm else nn.Identity()
+        self.norm = norm
         # skip_init: nn.Linear would draw its default weights from the global generator.
         self.linear = nn.utils.skip_init(nn.Linear, width, width, bias=bias)
         self.activation = ACTIVATIONS[activation]()
@@ -64,6 +65,7 @@ def random_mlp(
     bias: bool = True,
     residual: bool = False,
     layer_norm: bool = False,
+    batch_norm: bool = False,
     seed: int = 0,
 ) -> nn.Sequential:
     """A square network at random initialisation: `depth` layers of shape (width, width).
@@ -75,13 +77,16 @@ def random_mlp(
         bias: whether the layers have one.
         residual: add each layer's input to its output.
         layer_norm: normalise each layer's input over its coordinates.
+        batch_norm: normalise each coordinate of a layer's input over the batch. That takes
+            training mode; in evaluation mode the running statistics of a network that has never
+            been trained, mean 0 and variance 1, change nothing.
         seed: of the weights; the global generator is left alone.
 
     Returns:
-        The layers, in order, without gradients.
+        The layers, in order, in evaluation mode and without gradients.
 
     Raises:
-        ValueError: unknown activation, or width, depth or scale not positive.
+        ValueError: unknown activation, width, depth or scale not positive, or both normalisations.
 
     Source: Liang et al. (2022), Fig. 2b.
     """
@@ -90,6 +95,8 @@ def random_mlp(
     for name, value in {"width": width, "depth": depth, "scale": scale}.items():
         if value is not None and value <= 0:
             raise ValueError(f"{name}: expected a number above 0, got {value}")
+    if layer_norm and batch_norm:
+        raise ValueError("layer_norm, batch_norm: expected one of them, got both")
     # A stream of its own: inputs drawn from the same seed must not repeat the weights.
     stream = np.random.SeedSequence([seed, 0xC0DE]).generate_state(1, np.uint64)
     generator = torch.Generator().manual_seed(int(stream[0] >> 1))
@@ -100,15 +107,23 @@ def random_mlp(
             scale=1 / math.sqrt(width) if scale is None else scale,
             bias=bias,
             residual=residual,
-            layer_norm=layer_norm,
+            norm=_norm(width, layer_norm, batch_norm),
             generator=generator,
         )
         for _ in range(depth)
     ]
-    return nn.Sequential(*layers).requires_grad_(False)
+    return nn.Sequential(*layers).eval().requires_grad_(False)
 
 
-def layerwise_cosine(layers: Iterable[nn.Module], inputs: Tensor) -> Tensor:
+def _norm(width: int, layer_norm: bool, batch_norm: bool) -> nn.Module:
+    if layer_norm:
+        return nn.LayerNorm(width, elementwise_affine=False)
+    return nn.BatchNorm1d(width, affine=False) if batch_norm else nn.Identity()
+
+
+def layerwise_cosine(
+    layers: Iterable[nn.Module], inputs: Tensor, *, training: bool = False
+) -> Tensor:
     """Mean pairwise cosine of the activations after each layer, the diagonal excluded.
 
     Including the diagonal, as Fig. 2b of the source does, turns a mean c over N inputs into
@@ -116,7 +131,11 @@ def layerwise_cosine(layers: Iterable[nn.Module], inputs: Tensor) -> Tensor:
 
     Args:
         layers: modules applied one after another, such as `random_mlp(...)`; L of them.
+            Copies are run, so their mode and their running statistics stay as they are.
         inputs: shape (N, D), N >= 2; need not be of unit length.
+        training: the mode. False, evaluation: BatchNorm uses its running statistics, which at
+            initialisation do nothing. True, training: it uses the mean and variance of these
+            inputs, as in the first step of training.
 
     Returns:
         Shape (L + 1,): the cosine of the inputs, then that after every layer.
@@ -130,7 +149,7 @@ def layerwise_cosine(layers: Iterable[nn.Module], inputs: Tensor) -> Tensor:
     with torch.no_grad():
         cosines = [mean_cosine(normalize(inputs))]
         for layer in layers:
-            inputs = layer(inputs)
+            inputs = copy.deepcopy(layer).train(training)(inputs)
             cosines.append(mean_cosine(normalize(inputs)))
     return torch.stack(cosines)
 

@@ -12,12 +12,16 @@ from ..sphere import normalize
 from ..torchvision_fix import import_open_clip
 
 
-def random_clip(name: str = "ViT-B-32", seed: int = 0) -> nn.Module:
-    """An open_clip model at its random initialisation, in evaluation mode.
+def random_clip(name: str = "ViT-B-32", seed: int = 0, *, training: bool = False) -> nn.Module:
+    """An open_clip model at its random initialisation.
 
     Args:
         name: an open_clip model name, such as "ViT-B-32", "RN50" or "ViT-S-32-alt".
         seed: of the weights; the global generator is left alone.
+        training: the mode. False, evaluation: BatchNorm (in the ResNets) uses its running
+            statistics, which at initialisation do nothing. True, training: it uses the mean and
+            variance of each batch that it sees, as in the first step of training; embeddings then
+            depend on the batch, so give `encode` a batch_size of your own.
 
     Returns:
         The model, with `encode_image` and `encode_text`, without gradients.
@@ -36,7 +40,7 @@ def random_clip(name: str = "ViT-B-32", seed: int = 0) -> nn.Module:
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return open_clip.CLIP(**config).eval().requires_grad_(False)
+        return open_clip.CLIP(**config).train(training).requires_grad_(False)
 
 
 def encode(encoder: Callable[[Tensor], Tensor], inputs: Tensor, batch_size: int = 32) -> Tensor:
