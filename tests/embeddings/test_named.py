@@ -383,7 +383,7 @@ def test_every_name_is_listed_and_the_own_ones_need_no_network(
     cache: Path, server: FileServer
 ) -> None:
     names = mg.available_embeddings()
-    own = [*(f"mini-clip-k{k}" for k in range(6)), "mini-clip-random"]
+    own = [*(f"mini-clip-k{k}" for k in range(6)), "mini-clip-cold", "mini-clip-random"]
     assert list(names) == [*own, *PUBLISHED]
     assert [name for name, here in names.items() if here] == own
     assert server.requests == []

@@ -49,7 +49,7 @@ def test_stored_files_are_small() -> None:
 
 
 def test_there_is_no_model_for_other_k() -> None:
-    with pytest.raises(ValueError, match="k: expected 0 to 5, got 6"):
+    with pytest.raises(ValueError, match='k: expected 0 to 5 or "cold", got 6'):
         load_mini_clip(6)
 
 
