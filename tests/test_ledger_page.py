@@ -111,10 +111,10 @@ def test_small_ledger(book: Path) -> None:
     assert status == 0, printed
     page = page_of(book)
     assert [row.get_text(" ", strip=True) for row in page.select(".ledger-summary li")] == [
-        "Numbers of the papers : 3. Of these 2 reproduced, 0 direction only, 0 not reproduced, "
-        "1 quoted only.",
-        "Directions of the papers : 1. Of these 1 direction only, 0 not reproduced, 0 quoted only.",
-        "Our own references and identities : 1. Of these 0 holds, 1 fails.",
+        "Numbers of the papers : 3 (reproduced 2, direction only 0, not reproduced 0, "
+        "quoted only 1).",
+        "Directions of the papers : 1 (direction only 1, not reproduced 0, quoted only 0).",
+        "Our own references and identities : 1 (holds 0, fails 1).",
     ]
     table, words, own = page.select("table")
     title, *lines = table.select("tbody tr")

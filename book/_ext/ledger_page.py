@@ -216,9 +216,9 @@ def summary(rows: list[Row]) -> nodes.bullet_list:
     lines = []
     for kind, verdicts in VERDICTS.items():
         found = [row.verdict for row in rows if row.claim.kind == kind]
-        counts = ", ".join(f"{found.count(verdict)} {verdict}" for verdict in verdicts)
+        counts = ", ".join(f"{verdict} {found.count(verdict)}" for verdict in verdicts)
         name = nodes.strong("", kind.capitalize())
-        words = nodes.Text(f": {len(found)}. Of these {counts}.")
+        words = nodes.Text(f": {len(found)} ({counts}).")
         lines.append(nodes.list_item("", nodes.paragraph("", "", name, words)))
     return nodes.bullet_list("", *lines, classes=["ledger-summary"])
 
