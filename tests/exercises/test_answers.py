@@ -1,0 +1,46 @@
+"""Every right answer passes, every wrong one fails by an assertion; enough of both are held."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from answers import CHAPTERS, Answer, collect, exercise, outcome, read
+
+HELD = [answer for chapter in CHAPTERS for answer in collect(chapter)]
+
+
+def named(answer: Answer) -> str:
+    return f"{answer.label}: {answer.kind}, {answer.title}"
+
+
+@pytest.mark.parametrize("answer", HELD, ids=named)
+def test_a_right_answer_passes_and_a_wrong_one_fails(answer: Answer) -> None:
+    error = outcome(answer)
+    if answer.kind == "right":
+        assert error == "", f"a right answer is refused: {error}"
+    else:
+        assert error, "a wrong answer passes"
+        assert error.startswith("AssertionError: "), f"it crashes instead: {error}"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_the_solution_passes_and_the_stub_does_not(chapter: Path) -> None:
+    for item in read(chapter).exercises:
+        if cells := item.of("solution"):
+            solution = "\n".join(cell.source for cell in cells)
+            right = Answer(chapter, item.label, "right", "solution", solution)
+            assert outcome(right) == "", item.label
+            assert outcome(right._replace(code=item.stub)), f"{item.label}: the stub passes"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_enough_answers_are_held(chapter: Path) -> None:
+    held = Counter((answer.label, answer.kind) for answer in collect(chapter))
+    for item in read(chapter).exercises:
+        if item.of("test"):
+            assert held[item.label, "right"] >= 2, item.label
+            assert held[item.label, "wrong"] >= 3, item.label
+    for label, _ in held:
+        exercise(chapter, label)  # no answer to an exercise that is gone
