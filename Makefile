@@ -2,9 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# Kernels with a thread for each core wait for each other beside other work.
+LAB := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/jupyter lab
 
 .DEFAULT_GOAL := book
-.PHONY: book page test install lab serve links bench experiments clean help
+.PHONY: book page test install lab edit serve links bench experiments clean help
 
 book: $(INSTALLED)  ## build the website, executing every chapter that changed (the default)
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -20,8 +22,12 @@ test: $(INSTALLED)  ## unit tests, every chapter as a test, and the checks of th
 
 install: $(INSTALLED)  ## only set up .venv
 
-lab: $(INSTALLED)  ## open the chapters in JupyterLab; kernels get one thread unless OMP_NUM_THREADS says more
-	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/jupyter lab notebooks
+lab: book  ## open the notebooks in JupyterLab, in workbook/, where they are yours to change
+	$(BIN)/python book/_ext/workbook.py _build/html/edition workbook
+	$(LAB) --LabApp.app_settings_dir=book/lab/readers workbook
+
+edit: $(INSTALLED)  ## open the sources of the chapters in JupyterLab, for authors
+	$(LAB) --LabApp.app_settings_dir=book/lab/authors --config book/_ext/edit_config.py notebooks
 
 serve: book  ## build, then serve the website at http://localhost:8000
 	$(BIN)/python -m http.server --directory _build/html --bind localhost 8000
@@ -52,7 +58,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  echo "'$(PYTHON)' cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv"; \
 	  exit 1; }
 	$(BIN)/python -m pip install --no-compile -c constraints.txt -e '.[book,test]'
-	@# In make lab a double click opens a chapter as a notebook. The setting stays inside .venv.
-	@mkdir -p .venv/share/jupyter/lab/settings
-	@cp notebooks/.jupyterlab.json .venv/share/jupyter/lab/settings/overrides.json
 	@touch $@

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dis
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from types import CodeType
 
 import jupytext
 import pytest
 from nbformat import NotebookNode
+
+from removed import has, taken_away
 
 ROOT = Path(__file__).parents[1]
 CONTENTS = re.findall(r"(?:root|file): (\S+)", (ROOT / "_toc.yml").read_text("utf-8"))
@@ -28,53 +27,8 @@ def code_cells(path: Path) -> list[NotebookNode]:
     return [cell for cell in jupytext.read(path).cells if cell.cell_type == "code"]
 
 
-def has(cell: NotebookNode, *tags: str) -> bool:
-    return not set(tags).isdisjoint(cell.metadata.get("tags", []))
-
-
 def lines(cells: list[NotebookNode]) -> int:
     return sum(bool(line.strip()) for cell in cells for line in cell.source.splitlines())
-
-
-def accesses(code: CodeType, within: bool = False) -> Iterator[tuple[str, str]]:
-    """What a cell does with its notebook's names, in order: how, name.
-
-    How: "load", "store", or "call" for what a function loads, some time after it was defined.
-    """
-    for step in dis.get_instructions(code):
-        if step.opname in ("LOAD_NAME", "LOAD_GLOBAL"):
-            yield "call" if within else "load", step.argval
-        elif step.opname == "STORE_NAME":
-            yield "store", step.argval
-        elif isinstance(step.argval, CodeType):
-            later = within or step.argval.co_name == "<lambda>" or "<" not in step.argval.co_name
-            inner = list(accesses(step.argval, later))
-            own = {name for how, name in inner if how == "store"}  # of a class
-            yield from ((how, name) for how, name in inner if name not in own)
-
-
-def taken_away(cells: list[NotebookNode]) -> list[tuple[NotebookNode, str]]:
-    """Cells, and names they load that a removed cell was the last to bind.
-
-    A function's names count as loaded where it stands and, as it may be called later, in every
-    removed cell that binds one of them anew.
-    """
-    binder: dict[str, NotebookNode] = {}
-    called: set[str] = set()
-    found = []
-    for cell in cells:
-        removed = has(cell, "remove-cell")
-        for how, name in accesses(compile(cell.source, "<cell>", "exec")):
-            if how == "store":
-                binder[name] = cell
-                if removed and name in called:
-                    found.append((cell, name))
-                continue
-            if how == "call" and not removed:
-                called.add(name)
-            if name in binder and binder[name] is not cell and has(binder[name], "remove-cell"):
-                found.append((cell, name))
-    return found
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)

@@ -1,8 +1,7 @@
 """The book's own build steps, as a Sphinx extension.
 
 - Every SVG figure gets a second version for the dark page.
-- Every chapter can be downloaded as a notebook; Binder, Colab and repository buttons appear only
-  when the build is told where the repository is.
+- Repository buttons appear only when the build is told where the repository is.
 - A failed cell, a missing page, or any warning makes the build end with an error, every time, and
   stands in its last lines.
 """
@@ -17,8 +16,6 @@ from logging import Filter, LogRecord, getLogger
 from pathlib import Path
 from typing import IO, Any
 
-import jupytext
-import nbformat
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -30,28 +27,12 @@ from sphinx.util.logging import (
     WarningStreamHandler,
 )
 
-# Where the repository is, if the build is told:
-#   BOOK_REPOSITORY_URL     for example https://github.com/owner/name; repository and Binder buttons
-#   BOOK_REPOSITORY_BRANCH  main if not given
-#   BOOK_NOTEBOOKS_URL      folder with the built notebooks on GitHub, for the Colab button. Colab
-#                           opens .ipynb files only, and the repository holds none; a branch that
-#                           the site is published from has them, for example
-#                           https://github.com/owner/name/blob/gh-pages/_sources
-SETTINGS = {
-    "book_repository_url": ("BOOK_REPOSITORY_URL", ""),
-    "book_repository_branch": ("BOOK_REPOSITORY_BRANCH", "main"),
-    "book_notebooks_url": ("BOOK_NOTEBOOKS_URL", ""),
-}
-
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the steps with Sphinx."""
-    for name, (variable, default) in SETTINGS.items():
-        app.add_config_value(name, os.environ.get(variable, default), "html")
     collect_warnings(app)
     app.connect("config-inited", set_repository)
     app.add_transform(DarkFigures)
-    app.connect("html-page-context", add_notebook_buttons)
     app.connect("build-finished", check_build)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -105,58 +86,9 @@ class DarkFigures(SphinxTransform):
             pair += [image, dark]
 
 
-# Downloads and buttons
-
-
-def add_notebook_buttons(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object
-) -> None:
-    """Offer a notebook page as .ipynb without outputs and, if the repository is known, online."""
-    if "kernelspec" not in app.env.metadata[pagename]:
-        return
-    target = Path(app.outdir, "_sources", pagename + ".ipynb")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(as_notebook(Path(app.env.doc2path(pagename)), app.config), target)
-    context["ipynb_source"] = pagename + ".ipynb"  # the theme's download menu looks here
-    buttons = [
-        {"type": "link", "text": name, "tooltip": f"Open in {name}", "icon": icon, "url": url}
-        for name, icon, url in launch_links(app.config, pagename)
-    ]
-    if buttons:
-        menu = {"type": "group", "tooltip": "Run this page", "icon": "fas fa-rocket"}
-        context["header_buttons"].append({**menu, "buttons": buttons, "label": "launch-buttons"})
-
-
-def as_notebook(page: Path, config: Config) -> nbformat.NotebookNode:
-    """A page as a notebook; its first cell installs the package if the repository is known."""
-    notebook = jupytext.read(page)
-    if config.book_repository_url:
-        source = f"git+{config.book_repository_url}@{config.book_repository_branch}"
-        install = f'%pip install --quiet myst-nb "modality-gap @ {source}"'
-        notebook.cells.insert(0, nbformat.v4.new_code_cell(install))
-    return notebook
-
-
-def launch_links(config: Config, page: str) -> list[tuple[str, str, str]]:
-    """(name, icon, address) of the services that can run a page of a published repository."""
-    links = []
-    repository = re.fullmatch(r"https://github\.com/([^/]+/[^/]+)", config.book_repository_url)
-    if repository:
-        url = (
-            f"https://mybinder.org/v2/gh/{repository[1]}/{config.book_repository_branch}"
-            f"?urlpath=lab/tree/{page}.md"
-        )
-        links.append(("Binder", "_static/images/logo_binder.svg", url))
-    notebooks = re.fullmatch(r"https://github\.com/(.+)", config.book_notebooks_url)
-    if notebooks:
-        url = f"https://colab.research.google.com/github/{notebooks[1]}/{page}.ipynb"
-        links.append(("Colab", "_static/images/logo_colab.png", url))
-    return links
-
-
 def set_repository(app: Sphinx, config: Config) -> None:
     """Switch on the theme's repository buttons if the build is told where the repository is."""
-    config.book_repository_url = config.book_repository_url.rstrip("/").removesuffix(".git")
+    config.book_repository_url = config.book_repository_url.removesuffix(".git")
     if config.book_repository_url:
         config.html_theme_options |= {
             "repository_url": config.book_repository_url,
