@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -73,31 +72,6 @@ def test_dark_page_has_the_background_of_dark_figures() -> None:
     assert f"--pst-color-background: {plots.DARK[plots.PAPER]};" in css
 
 
-@pytest.mark.parametrize(
-    ("repository", "notebooks", "names"),
-    [
-        ("", "", []),
-        ("https://github.com/owner/name", "", ["Binder"]),
-        ("https://gitlab.com/owner/name", "", []),
-        (
-            "https://github.com/owner/name",
-            "https://github.com/owner/name/blob/gh-pages/_sources",
-            ["Binder", "Colab"],
-        ),
-    ],
-)
-def test_launch_links_only_where_they_work(
-    repository: str, notebooks: str, names: list[str]
-) -> None:
-    config = SimpleNamespace(
-        book_repository_url=repository, book_repository_branch="main", book_notebooks_url=notebooks
-    )
-    links = book_build.launch_links(config, "notebooks/04_cone_effect")
-    assert [name for name, _, _ in links] == names
-    for name, _, url in links:
-        assert f"notebooks/04_cone_effect.{'md' if name == 'Binder' else 'ipynb'}" in url
-
-
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
     make(tmp_path, {"01_cone": CONE, "02_gap": GAP})
@@ -146,10 +120,10 @@ def test_small_book(book: Path) -> None:
     text = page_of(book, "01_cone")
     assert "A square, here." in text
     assert 'alt="A filled, dark square."' in text
-    assert "mybinder.org/v2/gh/owner/name/main?urlpath=lab/tree/notebooks/01_cone.md" in text
+    assert "mybinder.org/v2/gh/owner/name/main?urlpath=lab/tree/workbook/01_cone.ipynb" in text
     assert 'href="https://github.com/owner/name/edit/main/notebooks/01_cone.md"' in text
     first = downloaded(book).cells[0]
-    assert "modality-gap @ git+https://github.com/owner/name@main" in first.source
+    assert "modality-gap[lab] @ git+https://github.com/owner/name@main" in first.source
     assert "#00bb00" in page_of(book, "02_gap")
     assert "#aa0000" not in page_of(book, "02_gap")
 

@@ -13,6 +13,7 @@ from bs4 import BeautifulSoup
 import test_chapters
 import test_repository
 from modality_gap.book import claims, ledger
+from removed import has, taken_away
 from small_book import ROOT, build, make
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
@@ -29,7 +30,7 @@ def test_the_sample_chapter_becomes_a_page(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(ledger, "BY_ID", {row.id: row for row in rows})
     header, text = CHAPTER.split("\n---\n\n", 1)
     # The kernel has the package's own claims; give it the sample's.
-    text = text.replace("mg.plots.use_style()", KERNEL.format(str(tmp_path / "claims.yaml")), 1)
+    text = text.replace("import ledger, numbers\n", KERNEL.format(str(tmp_path / "claims.yaml")), 1)
     book = make(tmp_path / "book", {}, {"ledger": LEDGER})
     (book / "_toc.yml").write_text(TOC, "utf-8")
     (book / "notebooks" / "11_sample.md").write_text(f"{header}\n---\n\n{text}", "utf-8")
@@ -45,10 +46,11 @@ def test_the_sample_chapter_becomes_a_page(tmp_path: Path, monkeypatch: pytest.M
 
 
 KERNEL = """\
+import ledger, numbers
 from pathlib import Path
 from modality_gap.book import claims
 ledger.BY_ID = {{row.id: row for row in claims.load(Path({!r}))[1]}}
-mg.plots.use_style()"""
+"""
 TOC = """\
 format: jb-book
 root: book/intro
@@ -67,8 +69,8 @@ def test_the_sample_chapter_keeps_the_rules_of_a_chapter(tmp_path: Path) -> None
     test_repository.test_code_that_is_read_fits_the_page(path)
     test_repository.test_figure_cells_carry_caption_name_and_alt_text(path)
     cells = test_chapters.code_cells(path)
-    assert test_chapters.taken_away(cells) == []
-    hidden = [cell for cell in cells if test_chapters.has(cell, "remove-cell", "remove-input")]
+    assert taken_away(cells) == []
+    hidden = [cell for cell in cells if has(cell, "remove-cell", "remove-input")]
     assert test_chapters.lines(hidden) <= test_chapters.REMOVED_AT_MOST * test_chapters.lines(cells)
     assert jupytext.read(path).metadata["kernelspec"]["name"] == "python3"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -223,6 +224,31 @@ def test_a_mistake_of_an_author_fails_the_build(
     (last,) = {line for line in printed.splitlines() if "WARNING" in line}
     assert re.search(r"01_cone\.md(:|, line )\d+", last)
     assert said in last
+
+
+@pytest.mark.parametrize(
+    ("repository", "notebooks", "names"),
+    [
+        ("", "", []),
+        ("https://github.com/owner/name", "", ["Binder"]),
+        ("https://gitlab.com/owner/name", "", []),
+        (
+            "https://github.com/owner/name",
+            "https://github.com/owner/name/blob/gh-pages/edition",
+            ["Binder", "Colab"],
+        ),
+    ],
+)
+def test_launch_links_only_where_they_work(
+    repository: str, notebooks: str, names: list[str]
+) -> None:
+    config = SimpleNamespace(
+        book_repository_url=repository, book_repository_branch="main", book_notebooks_url=notebooks
+    )
+    links = edition.launch_links(config, "04_cone_effect")
+    assert [name for name, _, _ in links] == names
+    for name, _, url in links:
+        assert f"{'workbook' if name == 'Binder' else 'edition'}/04_cone_effect.ipynb" in url
 
 
 def converted(html: str) -> str:

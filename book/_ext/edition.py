@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 from bs4 import BeautifulSoup, Tag
+from docutils import nodes
+from docutils.parsers.rst.states import Inliner
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from sphinx.application import Sphinx
@@ -74,9 +76,22 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the steps with Sphinx."""
     for name, (variable, default) in SETTINGS.items():
         app.add_config_value(name, os.environ.get(variable, default).rstrip("/"), "html")
+    app.add_role("edition", link_role)
     app.connect("html-page-context", add_notebook)
     app.connect("build-finished", pack)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def link_role(
+    name: str, rawtext: str, text: str, lineno: int, inliner: Inliner, *_: object
+) -> tuple[list[nodes.Node], list[nodes.Node]]:
+    """Link {edition}`some words <file>` to a notebook of the edition, or to the archive of all."""
+    words, _, file = text.removesuffix(">").partition(" <")
+    page = inliner.document.settings.env.docname
+    folder = "" if file.endswith(".zip") else f"{EDITION}/"
+    target = "../" * page.count("/") + folder + file
+    link = f'<a class="reference download" href="{target}">{html.escape(words)}</a>'
+    return [nodes.raw(rawtext, link, format="html")], []
 
 
 def add_notebook(
@@ -84,7 +99,7 @@ def add_notebook(
 ) -> None:
     """Write the notebook of a page, and offer it for download and, if it is known where, online."""
     page = app.book_pages.get(pagename)
-    if not page or not page.outputs or app.config.book_page not in ("", pagename):
+    if not page or not page.stored or app.config.book_page not in ("", pagename):
         return
     if not hasattr(app, "book_links"):
         app.book_links = Links(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import posixpath
 import re
 from collections.abc import Callable
 from functools import cache
@@ -16,7 +17,7 @@ from sphinx.application import Sphinx
 
 # What the formulas in definitions need where only plain text can stand.
 SIGNS = {"tau": "τ", "lambda": "λ", "sum": "Σ", "lVert": "‖", "rVert": "‖", "mid": "|"}
-LATEX = re.compile(r"\\(?:mathcal |bar )?([A-Za-z]+) ?")
+LATEX = re.compile(r"\\(?:mathcal |bar )?([A-Za-z]+)")
 
 
 class Markdown(MarkdownConverter):
@@ -87,8 +88,8 @@ class Links:
         if re.match(r"https?:|mailto:", target):
             return f"[{text}]({target})"
         path, _, anchor = target.partition("#")
-        name = (Path(page).parent / path).as_posix() if path else page
-        name = re.sub(r"[^/]+/\.\./", "", name).removesuffix(".html")
+        file = posixpath.normpath(posixpath.join(posixpath.dirname(page), path)) if path else page
+        name = file.removesuffix(".html")
         if title := element.get("title"):  # a work that is cited
             address = re.search(r"https?://\S+?(?=\.?$)|(?<=doi:)\S+?(?=\.?$)", title)
             if not address:
@@ -100,7 +101,9 @@ class Links:
         if name in self.pages:
             place = self.heading(name, anchor) if anchor else ""
             return f"[{text}]({'' if name == page else Path(name).name + '.ipynb'}{place})"
-        return f"[{text}]({self.site}/{name}.html#{anchor})" if self.site else text
+        if file.endswith(".ipynb"):
+            return f"[{text}]({Path(file).name})"
+        return f"[{text}]({self.site}/{file}{'#' * bool(anchor)}{anchor})" if self.site else text
 
     def heading(self, page: str, anchor: str) -> str:
         """The heading above a place on a page, as JupyterLab and nbviewer name it."""
