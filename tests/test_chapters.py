@@ -1,4 +1,4 @@
-"""What a page takes from its reader: little of the code, and nothing that other code needs."""
+"""What a page takes from its reader: little of the code, and nothing that code it shows needs."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def accesses(code: CodeType, within: bool = False) -> Iterator[tuple[str, str]]:
 
 
 def taken_away(cells: list[NotebookNode]) -> list[tuple[NotebookNode, str]]:
-    """Cells, and names they load that a removed cell was the last to bind.
+    """Cells, and names they load that only what is removed has bound last.
+
+    A removed cell may use what another one binds: they go together.
 
     A function's names count as loaded where it stands and, as it may be called later, in every
     removed cell that binds one of them anew.
@@ -72,7 +74,7 @@ def taken_away(cells: list[NotebookNode]) -> list[tuple[NotebookNode, str]]:
                 continue
             if how == "call" and not removed:
                 called.add(name)
-            if name in binder and binder[name] is not cell and has(binder[name], "remove-cell"):
+            if name in binder and not removed and has(binder[name], "remove-cell"):
                 found.append((cell, name))
     return found
 
@@ -116,6 +118,7 @@ def test_need_is_seen(binding: str, use: str) -> None:
     assert taken_away([before, cell(binding), after]) == []
     assert taken_away([before, removed, cell(f"a = 2\n{use}")]) == []
     assert taken_away([before, cell(f"{binding}\n{use}", "remove-cell")]) == []
+    assert taken_away([before, removed, cell(use, "remove-cell")]) == []
 
 
 @pytest.mark.parametrize("use", ["def f(): return a", "f = lambda: a"])
