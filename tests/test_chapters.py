@@ -1,4 +1,4 @@
-"""What a page takes from its reader: little of the code, and nothing that other code needs."""
+"""What a page takes from its reader: little of the code, and nothing that code it shows needs."""
 
 from __future__ import annotations
 
@@ -70,6 +70,7 @@ def test_need_is_seen(binding: str, use: str) -> None:
     assert taken_away([before, cell(binding), after]) == []
     assert taken_away([before, removed, cell(f"a = 2\n{use}")]) == []
     assert taken_away([before, cell(f"{binding}\n{use}", "remove-cell")]) == []
+    assert taken_away([before, removed, cell(use, "remove-cell")]) == []
 
 
 @pytest.mark.parametrize("use", ["def f(): return a", "f = lambda: a"])

@@ -32,7 +32,9 @@ def accesses(code: CodeType, within: bool = False) -> Iterator[tuple[str, str]]:
 
 
 def taken_away(cells: list[NotebookNode]) -> list[tuple[NotebookNode, str]]:
-    """Cells, and names they load that a removed cell was the last to bind.
+    """Cells, and names they load that only what is removed has bound last.
+
+    A removed cell may use what another one binds: they go together.
 
     A function's names count as loaded where it stands and, as it may be called later, in every
     removed cell that binds one of them anew.
@@ -50,6 +52,6 @@ def taken_away(cells: list[NotebookNode]) -> list[tuple[NotebookNode, str]]:
                 continue
             if how == "call" and not removed:
                 called.add(name)
-            if name in binder and binder[name] is not cell and has(binder[name], "remove-cell"):
+            if name in binder and not removed and has(binder[name], "remove-cell"):
                 found.append((cell, name))
     return found
