@@ -21,7 +21,7 @@ test: $(INSTALLED)  ## unit tests, every chapter as a test, and the checks of th
 install: $(INSTALLED)  ## only set up .venv
 
 lab: $(INSTALLED)  ## open the chapters in JupyterLab; kernels get one thread unless OMP_NUM_THREADS says more
-	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/jupyter lab notebooks
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} NUMBA_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/jupyter lab notebooks
 
 serve: book  ## build, then serve the website at http://localhost:8000
 	$(BIN)/python -m http.server --directory _build/html --bind localhost 8000
