@@ -63,9 +63,12 @@ def kernel_environment(build: Path) -> dict[str, str]:
     profile = build / ".ipython" / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "ipython_kernel_config.py").write_text(KERNEL_CONFIG)
+    threads = os.environ.get("OMP_NUM_THREADS", "1")
     return {
-        # Beside other work, kernels with a thread for each core spend their time waiting.
-        "OMP_NUM_THREADS": "1",
+        # Beside other work, kernels with a thread for each core spend their time waiting. Numba,
+        # which UMAP runs on, sets the number for PyTorch as well.
+        "OMP_NUM_THREADS": threads,
+        "NUMBA_NUM_THREADS": threads,
         **os.environ,
         "IPYTHONDIR": str(profile.parent),
         "MPLCONFIGDIR": str(build / ".matplotlib"),
