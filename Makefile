@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 # Kernels with a thread for each core wait for each other beside other work.
-LAB := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/jupyter lab
+LAB := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} NUMBA_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/jupyter lab
 
 .DEFAULT_GOAL := book
 .PHONY: book page test install lab edit serve links bench experiments clean help
@@ -22,17 +22,12 @@ test: $(INSTALLED)  ## unit tests, every chapter as a test, and the checks of th
 
 install: $(INSTALLED)  ## only set up .venv
 
-<<<<<<< HEAD
 lab: book  ## open the notebooks in JupyterLab, in workbook/, where they are yours to change
 	$(BIN)/python book/_ext/workbook.py _build/html/edition workbook
 	$(LAB) --LabApp.app_settings_dir=book/lab/readers workbook
 
 edit: $(INSTALLED)  ## open the sources of the chapters in JupyterLab, for authors
 	$(LAB) --LabApp.app_settings_dir=book/lab/authors --config book/_ext/edit_config.py notebooks
-=======
-lab: $(INSTALLED)  ## open the chapters in JupyterLab; kernels get one thread unless OMP_NUM_THREADS says more
-	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} NUMBA_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/jupyter lab notebooks
->>>>>>> ex15
 
 serve: book  ## build, then serve the website at http://localhost:8000
 	$(BIN)/python -m http.server --directory _build/html --bind localhost 8000
