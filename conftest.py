@@ -76,7 +76,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 # These take longest, so they come first. The site's tests follow others, not a chapter at once: by
 # then the chapters are through, and the build finds what they have put out.
-SLOW = ["test_experiments", "test_training", "test_site", "test_sweeps", "test_published"]
+SLOW = [
+    "test_experiments",
+    "test_training",
+    "test_site",
+    "test_site_edition",
+    "test_sweeps",
+    "test_published",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -23,6 +23,7 @@ import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from filelock import FileLock
 from pikepdf import Pdf
 from playwright.sync_api import Browser, Page, Route
 
@@ -40,13 +41,15 @@ NOTEBOOKS = ["book/intro", "book/conclusion", *(f"notebooks/{chapter}" for chapt
 def site() -> None:
     """Build the book as a reader does. Chapters that were executed before come from the cache."""
     jupyter_book = Path(sys.executable).with_name("jupyter-book")
-    built = subprocess.run(
-        [jupyter_book, "build", ".", "-W", "-n", "--keep-going"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    HTML.parent.mkdir(exist_ok=True)
+    with FileLock(HTML.parent / ".site.lock"):  # another worker may want it too
+        built = subprocess.run(
+            [jupyter_book, "build", ".", "-W", "-n", "--keep-going"],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
     assert built.returncode == 0, built.stdout[-5000:]
 
 
