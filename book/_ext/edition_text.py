@@ -16,8 +16,19 @@ from markdownify import MarkdownConverter
 from sphinx.application import Sphinx
 
 # What the formulas in definitions need where only plain text can stand.
-SIGNS = {"tau": "τ", "lambda": "λ", "sum": "Σ", "lVert": "‖", "rVert": "‖", "mid": "|"}
-LATEX = re.compile(r"\\(?:mathcal |bar )?([A-Za-z]+)")
+SIGNS = {
+    "\\tau": "τ",
+    "\\lambda": "λ",
+    "\\sum": "Σ",
+    "\\lVert": "‖",
+    "\\rVert": "‖",
+    "\\mid": "|",
+    "\\bar x": "x\N{COMBINING MACRON}",
+    "\\bar y": "y\N{COMBINING MACRON}",
+    "\\frac1N": "1/N",
+    "\\mathcal ": "",
+}
+LATEX = re.compile("|".join(map(re.escape, SIGNS)))
 
 
 class Markdown(MarkdownConverter):
@@ -125,6 +136,6 @@ class Links:
         for term in self.doctree("book/glossary").findall(nodes.term):
             if anchor in term["ids"]:
                 text = term.parent.next_node(nodes.definition).astext()
-                text = LATEX.sub(lambda sign: SIGNS.get(sign[1], sign[1]), " ".join(text.split()))
-                return html.escape(text)
+                plain = LATEX.sub(lambda sign: SIGNS[sign[0]], text)
+                return html.escape(" ".join(plain.split()))
         return ""

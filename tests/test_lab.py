@@ -1,0 +1,114 @@
+"""The notebooks in JupyterLab, as `make lab` opens them: read, run, moved, checked."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from browser import chromium
+from small_book import ROOT, build, make
+from workbook import hand_out
+
+CHAPTER = """\
+# A gap to move
+
+At $\\\\tau = 1$ it closes.
+
+```{code-cell} ipython3
+from modality_gap.book import explore
+
+figure = explore.moving_gap(temperature=0.01)
+figure
+```
+
+```{exercise} One
+:label: ex-one
+
+Write `one()`, which returns 1.
+```
+
+```{solution-start} ex-one
+:class: dropdown
+```
+
+```{code-cell} ipython3
+:tags: [solution]
+
+def one() -> int:
+    return 1
+```
+
+```{code-cell} ipython3
+:tags: [test]
+
+assert one() == 1, "one is 1"
+```
+
+```{solution-end}
+```
+"""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """JupyterLab on a workbook with one notebook."""
+    book, workbook = tmp_path_factory.mktemp("book"), tmp_path_factory.mktemp("workbook")
+    make(book, {"01_gap": CHAPTER})
+    status, printed = build(book, PYTHONPATH=str(ROOT / "src"))
+    assert status == 0, printed
+    hand_out(book / "_build" / "html" / "edition", workbook)
+    options = ["--no-browser", "--port=0", "--allow-root", "--ServerApp.root_dir=" + str(workbook)]
+    settings = f"--LabApp.app_settings_dir={ROOT / 'book' / 'lab' / 'readers'}"
+    command = [Path(sys.executable).with_name("jupyter"), "lab", *options, settings]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            for line in server.stderr:
+                if found := re.search(
+                    r"http://(?:localhost|127\.0\.0\.1):\d+/lab\?token=\w+", line
+                ):
+                    yield found[0].replace("/lab?", "/lab/tree/01_gap.ipynb?")
+                    break
+        finally:
+            server.terminate()
+
+
+@pytest.fixture(scope="module")
+def page(address: str) -> Iterator[Page]:
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1200, "height": 1600})
+        page.goto(address)
+        page.get_by_role("menuitem", name="Run", exact=True).wait_for(timeout=60_000)
+        page.locator(".jp-Notebook h1").wait_for(timeout=60_000)
+        yield page
+
+
+def test_it_reads_like_the_page(page: Page) -> None:
+    assert page.locator(".jp-Notebook h1").inner_text().startswith("1. A gap to move")
+    assert page.locator(".jp-Notebook mjx-container").count() >= 1
+    assert page.locator(".jp-Notebook h3").inner_text().startswith("Exercise 1.1. One")
+    solution = page.locator(".jp-Notebook details")
+    assert solution.locator("summary").text_content() == "Solution"
+    assert solution.get_attribute("open") is None
+
+
+def test_it_runs_and_the_figure_lives(page: Page) -> None:
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    slider = page.locator(".jp-OutputArea input[type=range]").first
+    slider.wait_for(timeout=120_000)
+    before = page.locator(".jp-OutputArea-output").first.inner_text()
+    slider.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "before => document.querySelector('.jp-OutputArea-output').innerText !== before",
+        arg=before,
+    )
+    error = page.locator(".jp-OutputArea").filter(has_text="NotImplementedError")
+    error.first.wait_for(timeout=60_000)
