@@ -82,6 +82,7 @@ class Chapter:
 
     setup: list[Any]  # code cells, in order
     exercises: list[Exercise]
+    title: str
 
 
 def bindings(code: str) -> list[str]:
@@ -111,7 +112,8 @@ def read(path: Path) -> Chapter:
     text = path.read_text("utf-8")
     markdown = MarkdownIt().use(colon_fence_plugin)
     exercises: dict[str, Exercise] = {}
-    chapter = Chapter([], [])
+    heading = re.search(r"^# (.+)$", text, re.MULTILINE)
+    chapter = Chapter([], [], heading[1] if heading else path.stem)
     where: tuple[str, Exercise] | None = None  # which part of which exercise is open
 
     def fail(what: str, needle: str) -> ValueError:
