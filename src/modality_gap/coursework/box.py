@@ -17,7 +17,6 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -47,14 +46,14 @@ def is_root() -> bool:
 
 def command(*program: str, folder: Path | None = None) -> list[str]:
     """The command that runs a program in the box; folder is all that it may change outside."""
-    limits = [f"--as={8 * GB}", f"--nproc={PROCESSES}", f"--fsize={16 * FILES}", "--cpu=600", "--core=0"]
-    (package,) = find_spec("modality_gap").submodule_search_locations or []  # type: ignore[union-attr]
+    limits = [f"--as={8 * GB}", f"--nproc={PROCESSES}", f"--fsize={16 * FILES}", "--cpu=600"]
+    package = Path(__file__).parents[1]
     data = storage.cache_folder()
     settings = {
         "PATH": "/usr/bin:/bin",
         "HOME": "/tmp",
         "LANG": "C.UTF-8",
-        "PYTHONPATH": str(Path(package).parent),
+        "PYTHONPATH": str(package.parent),
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",
         "MPLBACKEND": "agg",
@@ -79,7 +78,7 @@ def command(*program: str, folder: Path | None = None) -> list[str]:
             argv += ["--ro-bind-try", f"/{link}", f"/{link}"]
     for file in ("ld.so.cache", "localtime", "fonts", "alternatives"):
         argv += ["--ro-bind-try", f"/etc/{file}", f"/etc/{file}"]
-    for path in dict.fromkeys(map(Path, (sys.base_prefix, sys.prefix, package))):
+    for path in dict.fromkeys((Path(sys.base_prefix), Path(sys.prefix), package)):
         if not path.is_relative_to("/usr"):
             argv += [*_parents(path), "--ro-bind", str(path), str(path)]
     argv += ["--ro-bind-try", str(data), "/data"]
@@ -95,7 +94,7 @@ def command(*program: str, folder: Path | None = None) -> list[str]:
     if is_root():
         argv += ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
         argv += ["bwrap", "--unshare-user", "--disable-userns", "--dev-bind", "/", "/", "--"]
-    return [*argv, "prlimit", *limits, *program]
+    return [*argv, "prlimit", *limits, "--core=0", *program]
 
 
 def _parents(path: Path) -> list[str]:
@@ -191,9 +190,10 @@ def check() -> None:
     missing = [name for name in ("bwrap", "prlimit", "setpriv") if not shutil.which(name)]
     if missing:
         raise NoBoxError(HELP.format(reason=f"{missing[0]} is not installed."))
-    with tempfile.NamedTemporaryFile(dir=Path.home()) as outside, socket.create_server(
-        ("127.0.0.1", 0)
-    ) as listener:
+    with (
+        tempfile.NamedTemporaryFile(dir=Path.home()) as outside,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+    ):
         port = str(listener.getsockname()[1])
         argv = command(sys.executable, "-c", ATTEMPTS, outside.name, port)
         run = subprocess.run(argv, capture_output=True, text=True, timeout=60)

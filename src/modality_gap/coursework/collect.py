@@ -24,11 +24,14 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 from . import exercises
+from .source import WRITE_HERE
 
 LIMIT = 20 * 2**20  # bytes, of a file
 TEXT = 200_000  # characters, of a cell
 OWN = 200  # cells
-MOODLE = re.compile(r"(?P<name>[^/]+?)_(?P<id>\d+)_assignsubmission_file_?(?:/(?:.*/)?)?(?P<file>[^/]+)$")
+MOODLE = re.compile(
+    r"(?P<name>[^/]+?)_(?P<id>\d+)_assignsubmission_file_?(?:/(?:.*/)?)?(?P<file>[^/]+)$"
+)
 CANVAS = re.compile(
     r"(?:(?P<name>[^/_]+)(?P<late>_LATE)?_(?P<id>\d+)|anon_(?P<anon>\w{5}))_\d+_(?P<file>[^/]+)$"
 )
@@ -65,7 +68,7 @@ def collect(source: Path, releases: dict[str, NotebookNode]) -> list[Rebuilt]:
     """
     sent = list(files(source))
     if not sent:
-        raise ValueError(f"{source} holds no notebook: give the zip of Moodle or Canvas, or a folder")
+        raise ValueError(f"{source} holds no notebook; give Moodle's or Canvas's zip, or a folder")
     read = [(item, cells(item)) for item in sent]
     guesses = [guess(item, found, releases) for item, found in read]
     usual = Counter(filter(None, guesses)).most_common(1)
@@ -174,7 +177,7 @@ def cells(sent: Sent) -> list[dict[str, Any]]:
         found = data["cells"] if "cells" in data else data["worksheets"][0]["cells"]
         kept = [cell for cell in found if isinstance(cell, dict)]
     except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-        sent.notes.append(f"{sent.file} is no notebook, or a damaged one: nothing of it can be read")
+        sent.notes.append(f"{sent.file} is no notebook, or a damaged one: nothing can be read")
         return []
     return [
         {
@@ -232,9 +235,7 @@ def binds(cell: dict[str, Any], release: NotebookNode) -> str:
     return ""
 
 
-def rebuild(
-    found: list[dict[str, Any]], release: NotebookNode
-) -> tuple[NotebookNode, list[str]]:
+def rebuild(found: list[dict[str, Any]], release: NotebookNode) -> tuple[NotebookNode, list[str]]:
     """The release with a student's answers in it, and notes on what had to be mended."""
     by_id = {cell.id: cell for cell in release.cells}
     by_text = {cell.source: cell.id for cell in release.cells if cell.source.strip()}
@@ -247,11 +248,15 @@ def rebuild(
     for index, cell in enumerate(found):
         if not known[index] and (name := binds(cell, release)) and name not in known:
             known[index] = name
-            notes.append(f"the answer of {by_id[name].metadata.modality_gap.label} had lost its mark")
+            label = by_id[name].metadata.modality_gap.label
+            notes.append(f"the answer to {label} had lost its mark")
     for cell, name in zip(found, known, strict=True):
         if not name:
+            free = f"{place}-answer"
             if cell["code"] and cell["source"].strip():
                 own.setdefault((place, after), []).append(cell["source"])
+            elif free in by_id and by_id[free].cell_type == "markdown":
+                own.setdefault((free, True), []).append(cell["source"])
             continue
         label = str(by_id[name].metadata.modality_gap.label)
         answer = by_id[name].metadata.nbgrader.solution
@@ -262,6 +267,10 @@ def rebuild(
             if answers.get(name, cell["source"]) != cell["source"]:
                 notes.append(f"two answers to {label}; the later counts")
             answers[name] = cell["source"]
+    for (name, _), texts in own.items():  # free text in a cell beside the one for it
+        if name in by_id:
+            written = [answers[name]] if answers.get(name, WRITE_HERE) != WRITE_HERE else []
+            answers[name] = "\n\n".join([*written, *texts])
     if found and not any(known):
         notes.append("nothing of the hand-out is left in it")
     if missing := len(set(by_id) - set(known)) if found else 0:
@@ -285,7 +294,7 @@ def assemble(
             count += 1
             yield new_code_cell(source, id=f"own-{count}")
 
-    last = max((i for i, cell in enumerate(cells) if not cell.metadata.modality_gap.label), default=0)
+    last = sum(not cell.metadata.modality_gap.label for cell in cells) - 1  # of the set-up
     for index, cell in enumerate(cells):
         label, answer = cell.metadata.modality_gap.label, cell.metadata.nbgrader.solution
         if answer:

@@ -180,8 +180,8 @@ def harmless(kind: str, content: dict[str, Any]) -> NotebookNode | None:
     return None
 
 
-class BoxedExecute(NbGraderPreprocessor):
-    """Executes a submission that was rebuilt from the release; no error of a student's leaves it."""
+class BoxedExecute(NbGraderPreprocessor):  # type: ignore[misc]
+    """Executes a submission rebuilt from the release; no error of a student's leaves it."""
 
     seed = Integer(0, help="seed of the tests; 0 draws one").tag(config=True)
 

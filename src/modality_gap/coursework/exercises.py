@@ -112,8 +112,8 @@ def read(path: Path) -> Chapter:
     text = path.read_text("utf-8")
     markdown = MarkdownIt().use(colon_fence_plugin)
     exercises: dict[str, Exercise] = {}
-    heading = re.search(r"^# (.+)$", text, re.MULTILINE)
-    chapter = Chapter([], [], heading[1] if heading else path.stem)
+    title = re.search(r"^# (.+)$", text, re.MULTILINE)
+    chapter = Chapter([], [], title[1] if title else path.stem)
     where: tuple[str, Exercise] | None = None  # which part of which exercise is open
 
     def fail(what: str, needle: str) -> ValueError:

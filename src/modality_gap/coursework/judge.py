@@ -49,7 +49,8 @@ class Judge:
 
     def exchange(self, line: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Say a line, hear one."""
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         try:
             self.process.stdin.write(json.dumps(line).encode() + b"\n")
             self.process.stdin.flush()

@@ -58,9 +58,9 @@ def encode(value: Any, depth: int = DEPTH) -> Any:
             "shape": list(value.shape),
             "bytes": base64.b64encode(raw).decode("ascii"),
         }
-    for kind in (int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
+    for plain in (int, float, str):
+        if isinstance(value, plain):
+            return plain(value)
     if isinstance(value, complex):
         return {"kind": "complex", "items": [value.real, value.imag]}
     if isinstance(value, list):
@@ -114,5 +114,6 @@ def _tensor(dtype: Any, shape: Any, raw: Any) -> torch.Tensor:
     kind, payload = getattr(torch, dtype), base64.b64decode(raw, validate=True)
     if len(payload) != math.prod(shape) * kind.itemsize:
         raise ValueError("shape and bytes differ")
-    flat = torch.frombuffer(bytearray(payload), dtype=kind) if payload else torch.empty(0, dtype=kind)
-    return flat.reshape(shape)
+    if not payload:
+        return torch.empty(shape, dtype=kind)
+    return torch.frombuffer(bytearray(payload), dtype=kind).reshape(shape)

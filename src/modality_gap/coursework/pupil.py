@@ -24,6 +24,7 @@ class Answer:
 def answer(name: str, packed: str = "", inplace: tuple[int, ...] = ()) -> Answer:
     """The value of a name, or what the function of that name returns for pickled arguments."""
     try:
+        said: dict[str, Any]
         space = vars(sys.modules["__main__"])
         if name not in space:
             raise NameError(f"{name} is not defined")
@@ -35,8 +36,9 @@ def answer(name: str, packed: str = "", inplace: tuple[int, ...] = ()) -> Answer
         else:
             arguments, named, state = pickle.loads(base64.b64decode(packed))
             plain.set_state(state)
-            said = {"value": plain.encode(value(*arguments, **named))}
-            said["changed"] = [[i, plain.encode(arguments[i])] for i in inplace]
+            result = plain.encode(value(*arguments, **named))
+            changed = [[position, plain.encode(arguments[position])] for position in inplace]
+            said = {"value": result, "changed": changed}
     except BaseException as error:  # an interrupt too: it is the function's, not the wire's
         said = {"error": type(error).__name__, "text": str(error)[:2000]}
     return Answer(said)

@@ -1,4 +1,4 @@
-"""What the teacher gets after marking: a table, the learning platform's own, a page on the class."""
+"""What the teacher gets: a table, the learning platform's own, a page on the class."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import html
 import io
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -82,12 +83,14 @@ def grades(table: pd.DataFrame, notes: dict[str, list[str]]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["student", "name", "points", "of", "to mark by hand", *wide.columns, "notes"])
-    for (student, name), points in wide.iterrows():  # type: ignore[misc]
-        own = table[table.student == student]
+    for (student, name), own in table.groupby(["student", "name"], sort=False):
+        points = wide.loc[(student, name), :]  # type: ignore[index]
         shown = ["" if pd.isna(value) else f"{value:g}" for value in points]
         sums = [f"{own.points.sum():g}", f"{own.of.sum():g}", int(own.open.sum())]
         row = [student, name, *sums, *shown, "; ".join(notes.get(str(student), []))]
         writer.writerow([harmless(value) for value in row])
+    for student in notes.keys() - set(table.student):  # a row for everybody
+        writer.writerow([student, student, *[""] * (3 + wide.shape[1]), "; ".join(notes[student])])
     return out.getvalue()
 
 
@@ -134,21 +137,24 @@ def page(table: pd.DataFrame, notes: dict[str, list[str]]) -> str:
         body.append("<th>full marks<th>no point<th>to mark by hand</tr>")
         for label, rows in part.groupby("exercise", sort=False):
             full, none = (rows.points >= rows.of).sum(), (rows.points == 0).sum()
-            body.append(f"<tr><td>{say(str(label))}<td>{rows.of.max():g}<td>{rows.points.mean():.2f}")
+            mean = f"{rows.points.mean():.2f}"
+            body.append(f"<tr><td>{say(str(label))}<td>{rows.of.max():g}<td>{mean}")
             body.append(f"<td>{full}<td>{none}<td>{rows.open.sum()}</tr>")
         body.append("</table><h3>Most frequent messages</h3><ol>")
         said = part.explode("messages").dropna(subset="messages")
-        counts = said.groupby(["exercise", "messages"]).student.nunique()
-        for (label, text), count in counts.sort_values(ascending=False).head(20).items():  # type: ignore[misc]
-            body.append(f"<li>{count} × {say(label)}: {say(str(text))}</li>")
+        said = said[["student", "exercise", "messages"]].drop_duplicates()
+        counts = Counter(zip(said.exercise, said.messages, strict=True))
+        for (exercise, text), count in counts.most_common(20):
+            body.append(f"<li>{count} × {say(exercise)}: {say(text)}</li>")
         body.append("</ol>")
         for label, rows in part[part.rubric != ""].groupby("exercise", sort=False):
             body.append(f"<h3>{say(str(label))}: answers beside the rubric</h3>")
-            for row in rows.itertuples():
-                if row.answer.strip() in ("", WRITE_HERE):
+            for row in rows.to_dict("records"):
+                if row["answer"].strip() in ("", WRITE_HERE):
                     continue
-                state = "to be marked by hand" if row.open else f"{row.points:g} of {row.of:g}"
-                body.append(f"<h4>{say(row.name)}, {state}</h4><div class=two>")
-                body.append(f"<pre>{say(row.answer)}</pre><pre>{say(row.rubric)}</pre></div>")
+                by_hand = f"{row['points']:g} of {row['of']:g}"
+                state = "to be marked by hand" if row["open"] else by_hand
+                body.append(f"<h4>{say(row['name'])}, {state}</h4><div class=two>")
+                body.append(f"<pre>{say(row['answer'])}</pre><pre>{say(row['rubric'])}</pre></div>")
     listed = [f"<li>{say(who)}: {say('; '.join(what))}</li>" for who, what in notes.items() if what]
     return PAGE.format(body="\n".join([*body, "<h2>Notes</h2><ul>", *listed, "</ul>"]))

@@ -1,4 +1,4 @@
-"""A chapter as nbgrader's source notebook: what the teacher has, and what the student gets of it."""
+"""A chapter as nbgrader's source notebook, and what the student gets of it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ c.HTMLExporter.sanitize_html = True  # no HTML of a student's is live in the tea
 """
 
 
-class Stub(NbGraderPreprocessor):
+class Stub(NbGraderPreprocessor):  # type: ignore[misc]
     """Puts in place of a solution what the student starts from."""
 
     def preprocess_cell(
