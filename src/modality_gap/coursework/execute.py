@@ -130,7 +130,7 @@ class Kernel:
 
     def ask(self, name: str, packed: str, inplace: list[int], seconds: float) -> str:
         """What the pupil says."""
-        answer = "answer({!r}, {!r}, {!r})".format(name, packed, tuple(inplace))
+        answer = f"answer({name!r}, {packed!r}, {tuple(inplace)!r})"
         code = f"__import__('modality_gap.coursework.pupil', fromlist=['answer']).{answer}"
         said = [json.dumps({"error": "RuntimeError", "text": "nothing came back"})]
 

@@ -127,8 +127,8 @@ def read(path: Path) -> Chapter:
                 chapter.setup.append(cell)
             roles = [role for role in ROLES if role in tags]
             if where and len(roles) != 1:
-                label = where[1].label
-                raise fail(f"a cell of {label} needs one tag of {', '.join(ROLES)}", cell.source)
+                open_ = where[1].label
+                raise fail(f"a cell of {open_} needs one tag of {', '.join(ROLES)}", cell.source)
             if roles and not where:
                 raise fail(f"a cell tagged {roles[0]} stands in no exercise", cell.source)
             if where:

@@ -45,6 +45,8 @@ class Judge:
         self.process = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
         said = self.exchange({"setup": setup}, SETUP_SECONDS)
         if said.get("result") != "":
+            self.process.kill()
+            self.process.wait()
             raise SetupError(f"the chapter's set-up does not run: {said.get('result')}")
 
     def exchange(self, line: dict[str, Any], seconds: float) -> dict[str, Any]:
@@ -59,6 +61,7 @@ class Judge:
             return json.loads(self.process.stdout.readline())
         except (OSError, ValueError):
             self.process.kill()
+            self.process.wait()
             return {"result": "the judge is gone"}
 
     def test(self, order: dict[str, Any], ask: Ask) -> str:
