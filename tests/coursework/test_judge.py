@@ -84,7 +84,11 @@ ATTACKS: dict[str, tuple[dict[str, str], tuple[str, ...], dict[str, float]]] = {
         (),
         FULL | {"ex-twice": 0},
     ),
-    "the pupil is replaced": ({"ex-twice": SAME}, (PUPIL,), {"ex-value": 2, "ex-twice": 0, "ex-scale": 0}),
+    "the pupil is replaced": (
+        {"ex-twice": SAME},
+        (PUPIL,),
+        {"ex-value": 2, "ex-twice": 0, "ex-scale": 0},
+    ),
     "the kernel is ended": ({}, ("import os; os._exit(0)",), FULL),
 }
 SLOW = {

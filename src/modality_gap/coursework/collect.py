@@ -89,8 +89,12 @@ def collect(source: Path, releases: dict[str, NotebookNode]) -> list[Rebuilt]:
 def files(source: Path) -> Iterator[Sent]:
     """Every file that could be a submission, with whose it is."""
     taken: dict[str, str] = {}
-    for path, payload, when, note in entries(source):
-        sent = whose(path, payload, when)
+    found = list(entries(source))
+    tops = {tuple(PurePosixPath(path).parts[:2]) for path, *_ in found}
+    inner = all(len(top) == 2 and not re.match(r"\d\d_", top[1]) for top in tops)
+    alone = len(tops) > 1 and inner and len({top[0] for top in tops}) == 1
+    for path, payload, when, note in found:  # a folder around everything says nothing
+        sent = whose(path.split("/", 1)[1] if alone else path, payload, when)
         first = taken.setdefault(sent.student, sent.name)
         if first != sent.name:  # two names that differ in what a folder's name cannot hold
             sent.student += "-" + hashlib.sha256(sent.name.encode()).hexdigest()[:6]
@@ -120,7 +124,7 @@ def entries(source: Path) -> Iterator[tuple[str, bytes, tuple[Any, ...], str]]:
         raise ValueError(f"{source} is neither a folder nor a zip file ({error})") from None
     with archive:
         for info in archive.infolist():
-            hidden = re.search(r"(^|/)(\.|__MACOSX)", info.filename)
+            hidden = re.search(r"(^|/)(\.[^./]|__MACOSX)", info.filename)
             if info.is_dir() or hidden or not interesting(info.filename):
                 continue
             note, payload = "", b""
@@ -145,7 +149,7 @@ def interesting(path: str) -> bool:
 def whose(path: str, payload: bytes, when: tuple[Any, ...]) -> Sent:
     """The student of a path, in the ways of Moodle, Canvas, nbgrader, and plain folders."""
     path = unicodedata.normalize("NFC", path)
-    parts = PurePosixPath(path).parts
+    parts = [part for part in PurePosixPath(path).parts if part not in ("/", "..")]
     again = re.search(r"-(\d+)(?:\.\w+)?$", parts[-1])
     if found := MOODLE.search(path):
         name = found["name"].rpartition("/")[2].replace("_", " ")
@@ -156,7 +160,9 @@ def whose(path: str, payload: bytes, when: tuple[Any, ...]) -> Sent:
         order = (int(again[1]) if again else 0, when)
         student = safe(found["id"] or found["anon"])
         return Sent(student, name, found["file"], payload, order, notes)
-    name = parts[-2 if len(parts) < 3 else -3] if len(parts) > 1 else PurePosixPath(path).stem
+    name = PurePosixPath(path).stem
+    if len(parts) > 1:  # nbgrader: student/chapter/file
+        name = parts[-3] if len(parts) > 2 and re.match(r"\d\d_", parts[-2]) else parts[-2]
     return Sent(safe(name), name, parts[-1], payload, when)
 
 
@@ -253,7 +259,9 @@ def rebuild(found: list[dict[str, Any]], release: NotebookNode) -> tuple[Noteboo
     for cell, name in zip(found, known, strict=True):
         if not name:
             free = f"{place}-answer"
-            if cell["code"] and cell["source"].strip():
+            if not cell["source"].strip():
+                continue
+            if cell["code"]:
                 own.setdefault((place, after), []).append(cell["source"])
             elif free in by_id and by_id[free].cell_type == "markdown":
                 own.setdefault((free, True), []).append(cell["source"])
