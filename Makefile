@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 LAB := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} NUMBA_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/jupyter lab
 
 .DEFAULT_GOAL := book
-.PHONY: book page test install lab edit serve links bench experiments clean help
+.PHONY: book page test install lab edit serve links bench experiments coursework grade clean help
 
 book: $(INSTALLED)  ## build the website, executing every chapter that changed (the default)
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -40,6 +40,13 @@ bench: $(INSTALLED)  ## time and memory of the package against what one would ru
 
 experiments: $(INSTALLED)  ## run what is missing of the sweeps, and store it; ARGUMENTS=--list lists them
 	$(BIN)/python -m modality_gap.experiments $(ARGUMENTS)
+
+coursework: $(INSTALLED)  ## student notebooks of every chapter into coursework/: make coursework VARIANT=2
+	$(BIN)/python -m modality_gap.coursework release --variant $(or $(VARIANT),1) $(ARGUMENTS)
+
+grade: $(INSTALLED)  ## mark a zip or a folder: make grade SUBMISSIONS=moodle.zip [WORKSHEET=grades.csv]
+	$(BIN)/python -m modality_gap.coursework grade $(if $(WORKSHEET),--worksheet '$(WORKSHEET)') $(ARGUMENTS) \
+	  '$(or $(SUBMISSIONS),$(error Name a zip or a folder: make grade SUBMISSIONS=moodle.zip))'
 
 clean:  ## remove the built website and every cache, keep .venv
 	rm -rf _build .pytest_cache .ruff_cache .mypy_cache .hypothesis .benchmarks

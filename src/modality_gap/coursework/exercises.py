@@ -82,6 +82,7 @@ class Chapter:
 
     setup: list[Any]  # code cells, in order
     exercises: list[Exercise]
+    title: str
 
 
 def bindings(code: str) -> list[str]:
@@ -111,7 +112,8 @@ def read(path: Path) -> Chapter:
     text = path.read_text("utf-8")
     markdown = MarkdownIt().use(colon_fence_plugin)
     exercises: dict[str, Exercise] = {}
-    chapter = Chapter([], [])
+    title = re.search(r"^# (.+)$", text, re.MULTILINE)
+    chapter = Chapter([], [], title[1] if title else path.stem)
     where: tuple[str, Exercise] | None = None  # which part of which exercise is open
 
     def fail(what: str, needle: str) -> ValueError:
@@ -125,8 +127,8 @@ def read(path: Path) -> Chapter:
                 chapter.setup.append(cell)
             roles = [role for role in ROLES if role in tags]
             if where and len(roles) != 1:
-                label = where[1].label
-                raise fail(f"a cell of {label} needs one tag of {', '.join(ROLES)}", cell.source)
+                open_ = where[1].label
+                raise fail(f"a cell of {open_} needs one tag of {', '.join(ROLES)}", cell.source)
             if roles and not where:
                 raise fail(f"a cell tagged {roles[0]} stands in no exercise", cell.source)
             if where:

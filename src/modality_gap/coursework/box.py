@@ -1,0 +1,202 @@
+"""The box: a program that nobody trusts runs in bubblewrap, watched.
+
+It sees the interpreter, the package and the data, all read-only, and one folder; no network, no
+other process, no namespace of its own. Limits bind each process, a watchdog binds all together.
+Where the teacher is root (a container), the box belongs to an ordinary user: limits on processes
+do not bind root.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from .. import storage
+
+GB = 2**30
+PROCESSES, MEMORY, FILES = 200, 4 * GB, 2**20  # of one box; bytes, and bytes in its folder
+NOBODY = 65534
+TRUST = "MODALITY_GAP_TRUST_SUBMISSIONS"  # set by --trust-submissions, for this process and its own
+HELP = """no box to run submissions in, so nothing was marked: {reason}
+Install bubblewrap (apt install bubblewrap). On Ubuntu 23.10 and later allow it to make user
+namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile for
+bwrap); in Docker start the container with --security-opt seccomp=unconfined --cap-add SYS_ADMIN;
+elsewhere than on Linux run all of it in such a container. If every submission is your own, add
+--trust-submissions."""
+
+
+class NoBoxError(RuntimeError):
+    """There is no box here, or it does not hold."""
+
+
+def is_root() -> bool:
+    """Whether the box needs another user."""
+    return os.getuid() == 0
+
+
+def command(*program: str, folder: Path | None = None) -> list[str]:
+    """The command that runs a program in the box; folder is all that it may change outside."""
+    limits = [f"--as={8 * GB}", f"--nproc={PROCESSES}", f"--fsize={16 * FILES}", "--cpu=600"]
+    package = Path(__file__).parents[1]
+    data = storage.cache_folder()
+    settings = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/tmp",
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(package.parent),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_NUM_THREADS": "1",
+        "MPLBACKEND": "agg",
+        "MODALITY_GAP_CACHE": "/data",
+    }
+    if os.environ.get(TRUST):
+        settings["MODALITY_GAP_CACHE"] = str(data)
+        return ["env", *(f"{name}={value}" for name, value in settings.items()), *program]
+    argv = ["bwrap", "--die-with-parent", "--cap-drop", "ALL", "--clearenv"]
+    if is_root():  # root keeps its own user namespace until it has become somebody else
+        argv += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
+        argv += ["--unshare-cgroup-try", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    else:
+        argv += ["--unshare-all", "--unshare-user", "--disable-userns"]
+    argv += ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev"]
+    argv += ["--perms", "1777", "--size", str(GB // 4), "--tmpfs", "/dev/shm"]
+    argv += ["--remount-ro", "/dev", "--perms", "1777", "--size", str(GB // 4), "--tmpfs", "/tmp"]
+    for link in ("bin", "sbin", "lib", "lib64"):
+        if Path("/", link).is_symlink():
+            argv += ["--symlink", f"usr/{link}", f"/{link}"]
+        else:
+            argv += ["--ro-bind-try", f"/{link}", f"/{link}"]
+    for file in ("ld.so.cache", "localtime", "fonts", "alternatives"):
+        argv += ["--ro-bind-try", f"/etc/{file}", f"/etc/{file}"]
+    for path in dict.fromkeys((Path(sys.base_prefix), Path(sys.prefix), package)):
+        if not path.is_relative_to("/usr"):
+            argv += [*_parents(path), "--ro-bind", str(path), str(path)]
+    argv += ["--ro-bind-try", str(data), "/data"]
+    if named := os.environ.get("MODALITY_GAP_DATA"):
+        argv += ["--ro-bind-try", named, "/named"]
+        settings["MODALITY_GAP_DATA"] = "/named"
+    if folder:
+        argv += [*_parents(folder), "--bind", str(folder), str(folder)]
+    argv += ["--remount-ro", "/", "--chdir", "/tmp"]
+    for name, value in settings.items():
+        argv += ["--setenv", name, value]
+    argv += ["--"]
+    if is_root():
+        argv += ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+        argv += ["bwrap", "--unshare-user", "--disable-userns", "--dev-bind", "/", "/", "--"]
+    return [*argv, "prlimit", *limits, "--core=0", *program]
+
+
+def _parents(path: Path) -> list[str]:
+    """The folders above a path, open to every user of the box."""
+    names = [str(parent) for parent in reversed(path.parents) if str(parent) not in ("/", "/tmp")]
+    return [word for name in names for word in ("--dir", name)]
+
+
+@contextmanager
+def shared_folder() -> Iterator[Path]:
+    """A fresh folder that a box may be given."""
+    folder = Path(tempfile.mkdtemp(prefix="mg"))
+    if is_root():
+        os.chown(folder, NOBODY, NOBODY)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Watch(threading.Thread):
+    """Ends a box that takes too much; `reason` then says what was too much."""
+
+    def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
+        super().__init__(daemon=True)
+        self.process, self.folder, self.reason = process, folder, ""
+        self.start()
+
+    def run(self) -> None:
+        """Look three times a second."""
+        while not self.reason and self.process.poll() is None:
+            try:
+                self.reason = self.look()
+            except (psutil.Error, OSError):
+                continue
+            finally:
+                threading.Event().wait(0.3)
+        if self.reason:
+            self.process.kill()
+
+    def look(self) -> str:
+        """What is too much, or nothing."""
+        family = psutil.Process(self.process.pid).children(recursive=True)
+        if len(family) > PROCESSES:
+            return f"it started more than {PROCESSES} processes"
+        memory = 0
+        for member in family:
+            try:
+                memory += member.memory_info().rss
+            except psutil.Error:
+                continue
+        if memory > MEMORY:
+            return f"its processes took more than {MEMORY // GB} GB of memory together"
+        entries = [entry.stat(follow_symlinks=False).st_size for entry in os.scandir(self.folder)]
+        if sum(entries) > FILES or len(entries) > 100:
+            return "it wrote files where its sockets lie"
+        return ""
+
+
+ATTEMPTS = """
+import os, socket, sys
+outside, port, got = sys.argv[1], int(sys.argv[2]), []
+def attempt(name, act):
+    try:
+        act()
+    except OSError:
+        return
+    got.append(name)
+attempt("read a file of yours", lambda: open(outside).read())
+attempt("write beside the interpreter", lambda: open(sys.prefix + "/x", "w").close())
+attempt("reach the network", lambda: socket.create_connection(("127.0.0.1", port), 2))
+if os.getuid() == 0:
+    got.append("be root")
+def forks():
+    for _ in range(400):
+        if not os.fork():
+            import time
+            time.sleep(5)
+            os._exit(0)
+attempt("start 400 processes", forks)
+print("could " + ", ".join(got) if got else "holds")
+"""
+
+
+def check() -> None:
+    """Try the box before anything is marked.
+
+    Raises:
+        NoBoxError: there is none, or a program in it could do what it must not; with what to do.
+    """
+    if os.environ.get(TRUST):
+        return
+    missing = [name for name in ("bwrap", "prlimit", "setpriv") if not shutil.which(name)]
+    if missing:
+        raise NoBoxError(HELP.format(reason=f"{missing[0]} is not installed."))
+    with (
+        tempfile.NamedTemporaryFile(dir=Path.home()) as outside,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+    ):
+        port = str(listener.getsockname()[1])
+        argv = command(sys.executable, "-c", ATTEMPTS, outside.name, port)
+        run = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    said = (run.stdout or run.stderr).strip().splitlines()
+    if said[-1:] != ["holds"]:
+        raise NoBoxError(HELP.format(reason=said[-1] if said else f"bwrap ended {run.returncode}"))

@@ -1,0 +1,203 @@
+"""Coursework: hand out the exercises of the chapters, mark what comes back.
+
+python -m modality_gap.coursework release [--variant N]
+python -m modality_gap.coursework grade SUBMISSIONS [--worksheet FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import logging
+import os
+import re
+import sys
+import warnings
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+from nbgrader.apps.api import NbGraderAPI
+from tqdm import tqdm
+from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
+
+from . import box, collect, report, source
+
+SITE = ""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; 0, or 1 after a sentence that says what to do."""
+    parser = argparse.ArgumentParser(prog="modality-gap coursework", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    hand_out = commands.add_parser("release", help="student notebooks of every chapter")
+    hand_out.add_argument("--variant", type=int, default=1, help="the numbers of value exercises")
+    hand_out.add_argument("--chapters", type=Path, default=Path("notebooks"), help="their folder")
+    hand_out.add_argument("--edition", type=Path, default=Path("_build/html/notebooks-edition"))
+    hand_out.add_argument("--site", default=SITE, help="address of the website, for links")
+    mark = commands.add_parser("grade", help="mark a folder or a zip of submissions")
+    mark.add_argument("submissions", type=Path, help="a folder, or the zip of Moodle or Canvas")
+    mark.add_argument("--worksheet", type=Path, help="Moodle's worksheet or Canvas's export")
+    mark.add_argument("--column", default="", help="its column for the points")
+    mark.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    mark.add_argument("--seed", type=int, default=0, help="to repeat a mark; feedback names it")
+    mark.add_argument("--trust-submissions", action="store_true", help="run them without a box")
+    for command in (hand_out, mark):
+        command.add_argument("--course", type=Path, default=Path("coursework"), help="its folder")
+    options = parser.parse_args(argv)
+    if getattr(options, "trust_submissions", False):
+        os.environ[box.TRUST] = "1"
+    try:
+        release(options) if options.command == "release" else grade(options)
+    except (ValueError, box.NoBoxError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def config(course: Path) -> Config:
+    """The course's own configuration, which formgrader reads as well."""
+    found = PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config()
+    found.CourseDirectory.root = str(course.resolve())
+    return found
+
+
+def nbgrader(course: Path) -> NbGraderAPI:
+    """nbgrader, with the course's configuration and without its log on the screen."""
+    bin_ = str(Path(sys.executable).parent)  # it runs alembic by its bare name
+    os.environ["PATH"] = os.pathsep.join([bin_, os.environ.get("PATH", "")])
+    warnings.simplefilter("ignore")  # of its database, on every submission
+    api = NbGraderAPI(config=config(course))
+    api.log.handlers = [logging.NullHandler()]
+    api.log.propagate = False
+    return api
+
+
+def release(options: argparse.Namespace) -> None:
+    """Make the source and the release of every chapter, and one zip of the releases."""
+    course = options.course
+    if options.variant not in (1, 2, 3):
+        raise ValueError(f"--variant {options.variant}: the exercises have the variants 1, 2 and 3")
+    chapters = sorted(options.chapters.glob("*.md"))
+    if not chapters:
+        raise ValueError(f"{options.chapters} holds no chapters: run this in the book's folder")
+    course.mkdir(parents=True, exist_ok=True)
+    (course / "nbgrader_config.py").write_text(source.CONFIG, "utf-8")
+    api, notebooks = nbgrader(course), {}
+    for path in tqdm(chapters, desc="chapters", unit="", leave=False):
+        name, edition = path.stem, options.edition / f"{path.stem}.ipynb"
+        link = f"{options.site.rstrip('/')}/notebooks/{name}.html" if options.site else ""
+        made = source.notebook(path, edition, options.variant, link)
+        if not any(cell.metadata.modality_gap.label for cell in made.cells):
+            continue
+        target = course / "source" / name / f"{name}.ipynb"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(made, target)
+        result = api.generate_assignment(name)
+        if not result["success"]:
+            said = result.get("log", "").strip().splitlines()
+            raise ValueError(f"{name}: {said[-1] if said else 'nbgrader failed'}")
+        notebooks[name] = read(course / "release" / name / f"{name}.ipynb")
+    (course / "release.zip").write_bytes(collect.pack(notebooks))
+    print(f"{len(notebooks)} notebooks: {course / 'release'}, all of them in release.zip")
+
+
+def read(path: Path) -> NotebookNode:
+    """A notebook of ours."""
+    return nbformat.read(path, as_version=4)
+
+
+def grade(options: argparse.Namespace) -> None:
+    """Rebuild what was sent, mark what is new or changed, write the reports."""
+    course = options.course
+    paths = sorted((course / "release").glob("*/*.ipynb"))
+    if not paths:
+        raise ValueError(f"{course} holds no release to mark against: make coursework first")
+    box.check()
+    collected = collect.collect(options.submissions, {path.stem: read(path) for path in paths})
+    jobs = []
+    ledger = course / "marked.json"
+    done: dict[str, str] = json.loads(ledger.read_text()) if ledger.exists() else {}
+    notes: dict[str, list[str]] = {}
+    for item in collected:
+        key = f"{item.student}/{item.chapter}"
+        notes.setdefault(item.student, []).extend(item.notes)
+        target = course / "rebuilt" / key / f"{item.chapter}.ipynb"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(item.notebook, target)
+        original = course / "source" / item.chapter / target.name
+        digest = hashlib.sha256(target.read_bytes() + original.read_bytes()).hexdigest()
+        finished = (course / "feedback" / key / f"{item.chapter}.html").exists()
+        if done.get(key) != digest or not finished:
+            jobs.append((item, key, digest))
+    workers = max(1, min(options.workers, len(jobs)))
+    print(f"{len(collected)} submissions, {len(jobs)} of them new or changed")
+    failed = 0
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        running = {}
+        for item, key, digest in jobs:
+            job = pool.submit(one, course, item.chapter, item.student, item.name, options.seed)
+            running[job] = key, digest
+        for future in tqdm(as_completed(running), total=len(jobs), desc="marked", leave=False):
+            key, digest = running[future]
+            try:
+                problem = future.result()
+            except Exception as error:  # a worker that was killed from outside
+                problem = str(error)
+            if problem:
+                failed += 1
+                notes[key.split("/")[0]].append(f"not marked: {problem}")
+                continue
+            done[key] = digest
+            ledger.write_text(json.dumps(done, indent=1))
+    write_reports(options, notes, {item.chapter for item in collected})
+    if failed:
+        raise ValueError(f"{failed} submissions could not be marked; notes in grades.csv say why")
+
+
+def one(course: Path, chapter: str, student: str, name: str, seed: int) -> str:
+    """Mark one notebook of one student, write the feedback; why it failed, or nothing."""
+    path = course / "autograded" / student / chapter / f"{chapter}.ipynb"
+    before = answers(path) if path.exists() else {}
+    api = nbgrader(course)
+    api.config.BoxedExecute.seed = seed
+    result = api.autograde(chapter, student, force=True)
+    if not result["success"]:
+        return str(result["error"]).strip().splitlines()[-1]
+    after = answers(path)
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}", "modality-gap") as book:
+        book.update_or_create_student(student, last_name=re.sub(r'[<>&"]', "", name))
+        for part in book.find_submission(chapter, student).notebooks:
+            for cell in part.grades:  # what was marked by hand stays so where the text is the same
+                label = cell.name.rpartition("-")[0]
+                if cell.manual_score is not None and before.get(label) == after.get(label):
+                    cell.needs_manual_grade = False
+        book.db.commit()
+    result = api.generate_feedback(chapter, student, force=True)
+    return "" if result["success"] else str(result["error"]).strip().splitlines()[-1]
+
+
+def answers(path: Path) -> dict[str, str]:
+    """The text of every cell of a marked notebook, by the beginning of its name."""
+    return {cell.id.rpartition("-")[0]: cell.source for cell in read(path).cells}
+
+
+def write_reports(
+    options: argparse.Namespace, notes: dict[str, list[str]], chapters: set[str]
+) -> None:
+    """grades.csv, class.html, and the learning platform's table."""
+    course, table = options.course, report.marks(options.course)
+    (course / "grades.csv").write_text(report.grades(table, notes), "utf-8-sig")
+    (course / "class.html").write_text(report.page(table, notes), "utf-8")
+    if options.worksheet:
+        here = table[table.chapter.isin(chapters)]
+        totals = {str(who): rows.points.sum() for who, rows in here.groupby("student")}
+        text = options.worksheet.read_text("utf-8-sig")
+        filled = report.worksheet(text, totals, options.column)
+        (course / options.worksheet.name).write_text(filled, "utf-8-sig")
+    print(f"Marks: {course / 'grades.csv'}. The class: {course / 'class.html'}.")

@@ -1,0 +1,272 @@
+"""What nbgrader runs a notebook with: cells of the student's in the box, tests by the judge."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from queue import Empty
+from typing import Any
+
+import zmq
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.connect import write_connection_file
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import Integer
+
+from . import box, plain
+from .judge import Judge
+
+CELL, CALL, NOTEBOOK, GRACE = 30, 30, 300, 4  # seconds
+OUTPUT = 2**20  # bytes, of one cell
+MESSAGE = 16 * 2**20  # bytes, of one message from the kernel
+KERNELS = 3  # a student may use up
+JUDGES: dict[str, Judge] = {}  # of this process, by set-up
+
+
+class KernelGoneError(Exception):
+    """The student's kernel died, or had to be ended; the text says why, to the student."""
+
+
+class Kernel:
+    """An IPython kernel in the box, spoken to over sockets in a folder of its own."""
+
+    def __init__(self) -> None:
+        self.stack = ExitStack()
+        folder = self.stack.enter_context(box.shared_folder())
+        path = str(folder / "k.json")
+        write_connection_file(
+            path, ip=str(folder / "s"), transport="ipc", key=secrets.token_hex().encode()
+        )
+        if box.is_root():
+            os.chown(path, box.NOBODY, box.NOBODY)
+        program = [sys.executable, "-m", "ipykernel_launcher", "-f", path]
+        argv = box.command(*program, "--HistoryManager.enabled=False", folder=folder)
+        nothing = subprocess.DEVNULL
+        self.process = subprocess.Popen(argv, stdin=nothing, stdout=nothing, stderr=nothing)
+        self.stack.callback(self.end)
+        self.watch = box.Watch(self.process, folder)
+        context = zmq.Context()
+        context.setsockopt(zmq.MAXMSGSIZE, MESSAGE)
+        context.setsockopt(zmq.RCVHWM, 64)
+        self.client = BlockingKernelClient(context=context)
+        self.client.load_connection_file(path)
+        self.client.start_channels(stdin=False, hb=False)
+        self.stack.callback(context.destroy, linger=0)
+        self.stack.callback(self.client.stop_channels)
+        self.client.wait_for_ready(timeout=120)
+
+    def end(self) -> None:
+        """Nothing of the box is left after this."""
+        self.process.kill()
+        self.process.wait()
+
+    def close(self) -> None:
+        """End the kernel, remove its folder."""
+        self.stack.close()
+
+    def wait(self, channel: Any, request: str, seconds: float, handle: Any) -> bool:
+        """Handle the messages that answer a request until `handle` is content; False: too late.
+
+        Raises:
+            KernelGoneError: the kernel died, or does not end when it is interrupted.
+        """
+        deadline, interrupted = time.monotonic() + seconds, False
+        while True:
+            if self.process.poll() is not None:
+                raise KernelGoneError(self.watch.reason or "the kernel died")
+            if time.monotonic() > deadline:
+                if interrupted:
+                    raise KernelGoneError(f"no end after {seconds:.0f} s, nor when interrupted")
+                self.interrupt()
+                deadline, interrupted = time.monotonic() + GRACE, True
+            try:
+                message = channel.get_msg(timeout=0.2)
+                if message["parent_header"].get("msg_id") == request and handle(message):
+                    return not interrupted
+            except Empty:
+                continue
+            except (ValueError, KeyError, TypeError, AttributeError):
+                continue  # no message of the protocol: whoever sent it
+
+    def interrupt(self) -> None:
+        """Ask the kernel to raise KeyboardInterrupt."""
+        self.client.control_channel.send(self.client.session.msg("interrupt_request"))
+
+    def run(self, code: str, seconds: float) -> list[NotebookNode]:
+        """The outputs of a cell: text, errors and pictures, a megabyte at most."""
+        outputs: list[NotebookNode] = []
+        size = 0
+
+        def handle(message: dict[str, Any]) -> bool:
+            nonlocal size
+            content = message["content"]
+            if message["msg_type"] == "status":
+                return content["execution_state"] == "idle"
+            size += sum(len(str(value)) for value in content.values())
+            if size > OUTPUT:
+                if outputs[-1:] != [TOO_MUCH]:
+                    outputs.append(TOO_MUCH)
+                    self.interrupt()
+            elif output := harmless(message["msg_type"], content):
+                if is_stream(output) and outputs and outputs[-1].get("name") == output.name:
+                    outputs[-1].text += output.text
+                else:
+                    outputs.append(output)
+            return False
+
+        request = self.client.execute(code, store_history=False, stop_on_error=False)
+        if not self.wait(self.client.iopub_channel, request, seconds, handle):
+            outputs.append(error("CellTimeoutError", f"the cell took longer than {seconds:.0f} s"))
+        return outputs
+
+    def ask(self, name: str, packed: str, inplace: list[int], seconds: float) -> str:
+        """What the pupil says."""
+        answer = f"answer({name!r}, {packed!r}, {tuple(inplace)!r})"
+        code = f"__import__('modality_gap.coursework.pupil', fromlist=['answer']).{answer}"
+        said = [json.dumps({"error": "RuntimeError", "text": "nothing came back"})]
+
+        def handle(message: dict[str, Any]) -> bool:
+            text = message["content"]["user_expressions"]["r"]["data"][plain.MIME]
+            said[:] = [text] if isinstance(text, str) else said
+            return True
+
+        request = self.client.execute("", silent=True, user_expressions={"r": code})
+        self.wait(self.client.shell_channel, request, seconds, handle)
+        return said[0]
+
+
+def clean(text: Any) -> str:
+    """Text that can be written to a file."""
+    return str(text).encode("utf-8", "replace").decode("utf-8")
+
+
+def error(name: str, text: str) -> NotebookNode:
+    """The output of an error, without a traceback."""
+    return new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"])
+
+
+TOO_MUCH = error("OutputError", "more than a megabyte of output: the rest is dropped")
+
+
+def is_stream(output: NotebookNode) -> bool:
+    """Whether an output is printed text."""
+    return output.output_type == "stream"
+
+
+def harmless(kind: str, content: dict[str, Any]) -> NotebookNode | None:
+    """A message as an output of text or a picture; nothing of anything else."""
+    if kind == "stream":
+        name = "stderr" if content["name"] == "stderr" else "stdout"
+        return new_output("stream", name=name, text=clean(content["text"]))
+    if kind == "error":
+        lines = [clean(line) for line in content["traceback"]]
+        name, text = clean(content["ename"]), clean(content["evalue"])
+        return new_output("error", ename=name, evalue=text, traceback=lines)
+    if kind in ("display_data", "execute_result"):
+        data = {"text/plain": clean(content["data"].get("text/plain", ""))}
+        picture = content["data"].get("image/png", "")
+        if isinstance(picture, str) and re.fullmatch(r"[A-Za-z0-9+/=\s]+", picture):
+            data["image/png"] = base64.b64encode(base64.b64decode(picture)).decode("ascii")
+        return new_output("display_data", data=data)
+    return None
+
+
+class BoxedExecute(NbGraderPreprocessor):  # type: ignore[misc]
+    """Executes a submission rebuilt from the release; no error of a student's leaves it."""
+
+    seed = Integer(0, help="seed of the tests; 0 draws one").tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        """Run the student's cells, judge the tests."""
+        session = Session(nb, self.seed or secrets.randbelow(2**31 - 2) + 1)
+        try:
+            for cell in nb.cells:
+                if cell.cell_type == "code":
+                    cell.outputs = session.cell(cell)
+        finally:
+            session.close()
+        return nb, resources
+
+
+def role(cell: NotebookNode) -> str:
+    """The role of a cell of the release; nothing: the student's own."""
+    return str(cell.metadata.get("modality_gap", {}).get("role", ""))
+
+
+class Session:
+    """One notebook on its way through box and judge."""
+
+    def __init__(self, nb: NotebookNode, seed: int) -> None:
+        self.seed, self.deadline, self.used = seed, time.monotonic() + NOTEBOOK, 0
+        self.setup = [cell.source for cell in nb.cells if role(cell) == "setup"]
+        self.given: dict[str, list[str]] = {}
+        self.locked: list[str] = []  # what ran and what a new kernel runs again
+        self.kernel: Kernel | None = Kernel()
+
+    def close(self) -> None:
+        """End the kernel."""
+        if self.kernel:
+            self.kernel.close()
+            self.kernel = None
+
+    def cell(self, cell: NotebookNode) -> list[NotebookNode]:
+        """The outputs of a cell."""
+        about = cell.metadata.get("modality_gap", {})
+        if role(cell) in ("test", "hidden-test"):
+            return self.judged(cell.source, about)
+        if role(cell) == "given":
+            self.given.setdefault(about["label"], []).append(cell.source)
+        if role(cell) in ("setup", "given"):
+            self.locked.append(cell.source)
+        try:
+            return self.alive().run(cell.source, self.left(CELL if role(cell) != "setup" else 120))
+        except KernelGoneError as gone:
+            self.close()
+            return [error("KernelGoneError", str(gone))]
+
+    def left(self, seconds: float) -> float:
+        """Seconds that a cell may take of what the notebook has left."""
+        return max(0.5, min(seconds, self.deadline - time.monotonic()))
+
+    def alive(self) -> Kernel:
+        """The kernel, or a new one where the locked cells have run again."""
+        if time.monotonic() > self.deadline:
+            raise KernelGoneError(f"the notebook took longer than {NOTEBOOK} s")
+        if not self.kernel:
+            self.used += 1
+            if self.used >= KERNELS:
+                raise KernelGoneError(f"the kernel died {KERNELS} times")
+            self.kernel = Kernel()
+            for code in self.locked:
+                self.kernel.run(code, self.left(120))
+        return self.kernel
+
+    def judged(self, code: str, about: dict[str, Any]) -> list[NotebookNode]:
+        """A test, with two seeds; both must pass."""
+
+        def ask(name: str, packed: str, inplace: list[int]) -> str:
+            try:
+                return self.alive().ask(name, packed, inplace, self.left(CALL))
+            except KernelGoneError as gone:
+                self.close()
+                return json.dumps({"error": "RuntimeError", "text": str(gone)})
+
+        key = json.dumps(self.setup)
+        seeds = (self.seed, self.seed + 1)
+        for seed in seeds:
+            if key not in JUDGES or JUDGES[key].process.poll() is not None:
+                JUDGES[key] = Judge(self.setup)
+            order = {"seed": seed, "given": self.given.get(about["label"], []), "code": code}
+            order |= {"answers": about["answers"], "inplace": about.get("inplace", [])}
+            if message := clean(JUDGES[key].test(order, ask)):
+                return [error("Test", f"{message}\n(seed {seed})")]
+        return [new_output("stream", text=f"passed, with the seeds {seeds[0]} and {seeds[1]}\n")]
