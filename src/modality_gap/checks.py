@@ -61,6 +61,46 @@ def check_pairs(x: Tensor, y: Tensor) -> None:
         raise ValueError(f"y: expected {x.dtype} on {x.device} like x, got {y.dtype} on {y.device}")
 
 
+def check_owner(owner: object, images: int, captions: int) -> Tensor:
+    """Of each caption the row of its image, int64, shape (M,), on the CPU.
+
+    Raises:
+        ValueError: not one whole number from 0 to N - 1 for each caption, or an image without any.
+    """
+    try:
+        found = torch.as_tensor(owner).cpu() if isinstance(owner, Tensor) else np.asarray(owner)
+        found = torch.as_tensor(found)
+    except (TypeError, ValueError):
+        found = torch.empty(0)
+    if found.is_floating_point() or found.is_complex() or found.dtype == torch.bool:
+        raise ValueError(
+            "owner: expected a whole number for each caption, the row of its image; numbers that "
+            "were read as others are made whole by owner.astype(int)"
+        )
+    if found.shape != (captions,):
+        raise ValueError(
+            f"owner: expected one number for each of {captions} captions, got shape "
+            f"{tuple(found.shape)}"
+        )
+    found = found.long()
+    wrong = (found < 0) | (found >= images)
+    if wrong.any():
+        row = int(wrong.nonzero()[0])
+        ones = found.min() == 1 and found.max() == images
+        hint = "; if yours count from 1, give owner - 1" if ones else ""
+        raise ValueError(
+            f"owner: row {row} is {int(found[row])}; expected the row of an image, 0 to "
+            f"{images - 1}{hint}"
+        )
+    without = torch.bincount(found, minlength=images) == 0
+    if without.any():
+        raise ValueError(
+            f"owner: image {int(without.nonzero()[0])} has no caption; leave such images out: "
+            "rows, owner = np.unique(owner, return_inverse=True); images = images[rows]"
+        )
+    return found
+
+
 def check_number(value: float | Tensor, name: str, above: float = -math.inf) -> float:
     """The finite number above `above` that `value`, or its only entry, is; else ValueError."""
     expected = "a finite number" if above == -math.inf else f"a finite number above {above:g}"

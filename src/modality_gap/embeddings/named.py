@@ -24,10 +24,12 @@ class Embeddings:
     """Paired unit embeddings, and where they come from. `x, y = embeddings` unpacks the pair.
 
     Attributes:
-        x, y: unit rows, shape (N, D), float64; row i of both is a pair, x its image (with the
-            published sets: its image, video or protein) and y its text.
+        x, y: unit rows, float64, x of images (with the published sets: images, videos or proteins)
+            and y of texts. Row i of both, of shape (N, D), is a pair, unless there is an owner.
         name: by which `load_embeddings` knows them, or that of the encoded model.
         model, data, source, licence: in words.
+        owner: None, or, for several captions an image, of each row of y the row of its image in x,
+            shape (M,).
     """
 
     x: Tensor
@@ -37,6 +39,7 @@ class Embeddings:
     data: str
     source: str
     licence: str
+    owner: Tensor | None = None
 
     def __iter__(self) -> Iterator[Tensor]:
         """The pair (x, y)."""
@@ -145,7 +148,7 @@ def load_embeddings(name: str | Path) -> Embeddings:
     if not isinstance(name, str | Path):
         raise ValueError(f"name: expected a name or a path, got {type(name).__name__}")
     if isinstance(name, Path) or name.endswith(".safetensors"):
-        return _read(Path(name))
+        return _read(Path(name).expanduser())
     if name in PUBLISHED:
         return _published(name)
     if name in OWN:
@@ -159,14 +162,18 @@ def load_embeddings(name: str | Path) -> Embeddings:
 def store(path: Path, embeddings: Embeddings, about: dict[str, Any]) -> None:
     """Write embeddings to a file that `load_embeddings` reads, with what else is known of them."""
     words = {name: getattr(embeddings, name) for name in WORDS}
-    storage.save(path, {"x": embeddings.x, "y": embeddings.y}, {**words, **about})
+    tensors = {"x": embeddings.x, "y": embeddings.y}
+    if embeddings.owner is not None:
+        tensors["owner"] = embeddings.owner
+    storage.save(path, tensors, {**words, **about})
 
 
 def _read(path: Path) -> Embeddings:
     tensors, about = storage.load(path)
     if not {"x", "y"} <= tensors.keys() or not set(WORDS) <= about.keys():
         raise ValueError(f"name: {path} holds no embeddings; expected a file of encode_pairs")
-    return Embeddings(tensors["x"], tensors["y"], **{name: about[name] for name in WORDS})
+    words = {name: about[name] for name in WORDS}
+    return Embeddings(tensors["x"], tensors["y"], **words, owner=tensors.get("owner"))
 
 
 def _own(name: str) -> Embeddings:
