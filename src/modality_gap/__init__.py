@@ -26,10 +26,10 @@ from .gap import (
     loss_landscape,
     loss_minimum,
     modality_separability,
-    recall_at_k,
     rmg,
     shift,
 )
+from .retrieval import recall_at_k
 from .sphere import alignment, mean_cosine, normalize, paired_cosine, uniformity
 
 if TYPE_CHECKING:
