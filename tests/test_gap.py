@@ -291,7 +291,10 @@ def test_bad_arguments() -> None:
     x, y = pairs()
     cases = [
         (lambda: mg.rmg(x, y[:3]), "y: expected the shape of x"),
-        (lambda: mg.l2m(x, unit_rows(9, 3)), "y: expected 6 columns like x, got 3; .* of one model"),
+        (
+            lambda: mg.l2m(x, unit_rows(9, 3)),
+            "y: expected 6 columns like x, got 3; .* of one model",
+        ),
         (lambda: mg.rmg(x, y.repeat(3, 1)), r"owner=torch\.arange\(20\)\.repeat_interleave\(3\)"),
         (lambda: mg.rmg(x, 2 * y), "y: row 0 has length 2"),
         (lambda: mg.rmg(x[:1].repeat(4, 1), x[:1].repeat(4, 1)), "x, y: all rows coincide"),

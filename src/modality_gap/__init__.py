@@ -29,6 +29,7 @@ from .gap import (
     rmg,
     shift,
 )
+from .report import Measured, measure
 from .retrieval import recall_at_k
 from .sphere import alignment, mean_cosine, normalize, paired_cosine, uniformity
 
@@ -41,6 +42,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Embeddings",
+    "Measured",
     "alignment",
     "available_embeddings",
     "encode",
@@ -56,6 +58,7 @@ __all__ = [
     "loss_landscape",
     "loss_minimum",
     "mean_cosine",
+    "measure",
     "moad",
     "modality_separability",
     "normalize",

@@ -77,7 +77,7 @@ def check_pairs(x: Tensor, y: Tensor) -> None:
     if x.shape != y.shape:
         raise ValueError(
             f"y: expected the shape of x, {tuple(x.shape)}, because row i of x is paired with "
-            f"row i of y; got {tuple(y.shape)}{_unequal(x.shape, y.shape)}"
+            f"row i of y; got {tuple(y.shape)}{unequal(x.shape, y.shape)}"
         )
     _check_kin(x, y)
 
@@ -88,7 +88,7 @@ def check_sides(x: Tensor, y: Tensor) -> None:
     check_unit(y, "y")
     if x.shape[1] != y.shape[1]:
         raise ValueError(
-            f"y: expected {x.shape[1]} columns like x, got {y.shape[1]}{_unequal(x.shape, y.shape)}"
+            f"y: expected {x.shape[1]} columns like x, got {y.shape[1]}{unequal(x.shape, y.shape)}"
         )
     _check_kin(x, y)
 
@@ -100,11 +100,11 @@ def _check_kin(x: Tensor, y: Tensor) -> None:
         )
 
 
-def _unequal(of_x: Sequence[int], of_y: Sequence[int]) -> str:
+def unequal(of_x: Sequence[int], of_y: Sequence[int], name: str = "y") -> str:
     """What may repair shapes that differ."""
     if of_x[1] != of_y[1]:
-        if of_x == tuple(of_y[::-1]):
-            return "; is y (D, N)? Then y.T"
+        if tuple(of_x) == tuple(of_y)[::-1]:
+            return f"; is {name} (D, N)? Then {name}.T"
         return "; images and captions have to come from the two encoders of one model"
     several, rest = divmod(of_y[0], of_x[0])
     if rest == 0 and several > 1:
@@ -112,7 +112,7 @@ def _unequal(of_x: Sequence[int], of_y: Sequence[int]) -> str:
             f"; with {several} captions an image, one after the other, mg.measure and "
             f"mg.recall_at_k take owner=torch.arange({of_x[0]}).repeat_interleave({several})"
         )
-    return "; leave out what has no partner, or say by owner= whose caption each row of y is"
+    return "; leave out what has no partner, or say by owner= whose caption each row is"
 
 
 def _flat(shape: Sequence[int], name: str) -> str:

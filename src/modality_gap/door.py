@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .checks import (
@@ -24,6 +25,9 @@ from .sums import UnitRows
 # Numbers of a block that is read at once: 2 MiB of float64, which stay in a processor's cache.
 BLOCK = 2**18
 FLOATS = (torch.float64, torch.float32, *HALVES)
+
+
+Array: TypeAlias = NDArray[np.float64]
 
 
 class Part(Protocol):
@@ -57,13 +61,17 @@ class Rows:
         parts: one after the other, all of one width.
         name: of the whole, in messages.
         normalize: whether rows are made unit; else they have to be.
+        trusted: whether they have been checked.
 
     Raises:
         ValueError: parts differ in width, or there are fewer than two rows.
     """
 
-    def __init__(self, parts: Sequence[Part], name: str, normalize: bool = False) -> None:
-        self.parts, self.name, self.normalize = list(parts), name, normalize
+    def __init__(
+        self, parts: Sequence[Part], name: str, normalize: bool = False, trusted: bool = False
+    ) -> None:
+        self.parts, self.name = list(parts), name
+        self.normalize, self.trusted = normalize, trusted
         widths = [part.shape[1] for part in parts]
         for part in parts:
             if part.shape[1] != widths[0]:
@@ -86,7 +94,11 @@ class Rows:
             yield first, min(first + size, stop)
 
     def read(self, start: int, stop: int) -> Tensor:
-        """Unit rows in float64, shape (stop - start, D).
+        """`read_array` as a tensor, without the lengths."""
+        return torch.from_numpy(self.read_array(start, stop)[0])
+
+    def read_array(self, start: int, stop: int) -> tuple[Array, Array]:
+        """Unit rows in float64, shape (stop - start, D), and their squared lengths.
 
         Raises:
             ValueError: a row is not finite, is zero, or, unless it is normalised, not unit to the
@@ -98,7 +110,10 @@ class Rows:
             low, high = max(start, before), min(stop, self.ends[number])
             if low < high:
                 found.append(self._checked(part, low - before, high - before))
-        return found[0] if len(found) == 1 else torch.cat(found)
+        if len(found) == 1:
+            return found[0]
+        rows, squares = zip(*found, strict=True)
+        return np.concatenate(rows), np.concatenate(squares)
 
     def take(self, places: Tensor) -> Tensor:
         """Unit rows in float64 by their places, in any order."""
@@ -116,20 +131,26 @@ class Rows:
                 found[order[here]] = self.read(start, stop)[ranked[here] - start]
         return found
 
-    def _checked(self, part: Part, start: int, stop: int) -> Tensor:
+    def _checked(self, part: Part, start: int, stop: int) -> tuple[Array, Array]:
         raw = part.read(start, stop)
-        rows = raw.double()
-        lengths = torch.linalg.vector_norm(rows, dim=1)
+        rows: Array = raw.double().numpy()
+        with np.errstate(over="ignore", invalid="ignore"):  # what is wrong is told below
+            squares = row_dots(rows, rows)
+        if self.trusted:
+            return rows, squares
         if self.normalize:
-            good = torch.isfinite(lengths) & (lengths > 0)
+            largest = np.abs(rows).max(axis=1)  # whose square may not be finite
+            good = np.isfinite(largest) & (largest > 0)
         else:
-            good = (lengths - 1).abs() <= HALVES.get(part.dtype, UNIT_TOLERANCE)
+            good = np.abs(np.sqrt(squares) - 1) <= HALVES.get(part.dtype, UNIT_TOLERANCE)
         if not good.all():
-            bad = int((~good).nonzero()[0])
-            raise ValueError(self._complain(part, start + bad, rows[bad], float(lengths[bad])))
+            bad = int(np.flatnonzero(~good)[0])
+            row, length = torch.from_numpy(rows[bad]), float(np.sqrt(squares[bad]))
+            raise ValueError(self._complain(part, start + bad, row, length))
         if self.normalize:
-            rows = UnitRows.apply(rows)
-        return rows
+            rows = UnitRows.apply(torch.from_numpy(rows)).numpy()
+            squares = row_dots(rows, rows)
+        return rows, squares
 
     def _complain(self, part: Part, place: int, row: Tensor, length: float) -> str:
         several = len(self.parts) > 1
@@ -143,6 +164,13 @@ class Rows:
         if small and columns_are_unit(part.read(0, part.shape[0])):
             return f"{where} {wrong}; expected a unit row{remedy(wrong, self.name, True)}"
         return f"{where} {wrong}; expected a unit row; normalize=True makes all rows unit"
+
+
+def row_dots(x: Array, y: Array) -> Array:
+    """The inner products x_i . y_i, shape (n,)."""
+    if hasattr(np, "vecdot"):  # NumPy 2: a BLAS call for each row
+        return np.asarray(np.vecdot(x, y))
+    return np.asarray(np.einsum("ij,ij->i", x, y))
 
 
 def as_tensor(value: Any, name: str) -> Tensor:  # noqa: ANN401

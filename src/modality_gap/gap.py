@@ -156,13 +156,17 @@ def modality_separability(x: Tensor, y: Tensor, folds: int | None = None, seed: 
         ValueError: widths differ, fewer than two rows, a row is not of unit length, or folds or
             seed is out of range.
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import KFold, cross_val_score
-
     check_sides(x, y)
     n = min(len(x), len(y))
     folds = min(5, n) if folds is None else check_whole(folds, "folds", 2, n, "N = ")
-    seed = check_whole(seed, "seed", 0, 2**32 - 1)
+    return held_out_accuracy(x, y, folds, check_whole(seed, "seed", 0, 2**32 - 1))
+
+
+def held_out_accuracy(x: Tensor, y: Tensor, folds: int, seed: int) -> float:
+    """`modality_separability` of rows that are checked."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import KFold, cross_val_score
+
     rows = torch.cat([x, y]).detach().cpu().numpy()
     labels = np.repeat([0, 1], [len(x), len(y)])
     # Of equal numbers both deals are the same, so that a pair stays together.
