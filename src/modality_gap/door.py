@@ -62,13 +62,19 @@ class Rows:
         name: of the whole, in messages.
         normalize: whether rows are made unit; else they have to be.
         trusted: whether they have been checked.
+        min_rows: fewer are an error.
 
     Raises:
-        ValueError: parts differ in width, or there are fewer than two rows.
+        ValueError: parts differ in width, or there are too few rows.
     """
 
     def __init__(
-        self, parts: Sequence[Part], name: str, normalize: bool = False, trusted: bool = False
+        self,
+        parts: Sequence[Part],
+        name: str,
+        normalize: bool = False,
+        trusted: bool = False,
+        min_rows: int = 2,
     ) -> None:
         self.parts, self.name = list(parts), name
         self.normalize, self.trusted = normalize, trusted
@@ -81,7 +87,7 @@ class Rows:
                 )
         self.ends = list(itertools.accumulate(part.shape[0] for part in parts))
         self.shape = (self.ends[-1], widths[0])
-        check_shape(self.shape, name)
+        check_shape(self.shape, name, min_rows)
 
     def __len__(self) -> int:
         return self.shape[0]

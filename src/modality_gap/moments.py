@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Self, TypeAlias
 
 import numpy as np
 import torch
@@ -16,7 +18,8 @@ from .door import Array, Rows, row_dots
 
 PIECE = 2**16  # pairs that a thread, or a worker elsewhere, takes at once
 NEAR = 1e-6  # squared distances below it are made from the difference
-LINUX = sys.platform == "linux"
+
+Spread: TypeAlias = Callable[[Callable[[range], "Moments"], Sequence[range]], Iterable["Moments"]]
 
 
 @dataclass
@@ -102,20 +105,31 @@ class Moments:
         return self.total_x / self.images - self.total_y / self.captions
 
 
-def sum_up(images: Rows, captions: Rows, owner: Tensor | None = None) -> Moments:
-    """The moments of all rows, in one pass and in as many threads as there are cores.
+def sum_up(
+    images: Rows, captions: Rows, owner: Tensor | None = None, spread: Spread | None = None
+) -> Moments:
+    """The moments of all rows, in one pass.
 
     Args:
         images, captions: shapes (N, D) and (M, D).
         owner: of each caption the row of its image, (M,); None: row i of both is a pair.
+        spread: maps a function over parts of the pairs, elsewhere; None: in as many threads as
+            there are cores.
     """
     if owner is not None:
         return _sum_owned(images, captions, owner)
-    parts = pieces(len(images))
-    workers = min(len(parts), len(os.sched_getaffinity(0)) if LINUX else os.cpu_count() or 1)
-    with ThreadPoolExecutor(workers) as pool:
-        found = list(pool.map(lambda part: sum_pairs(images, captions, part), parts))
-    return sum(found[1:], found[0])  # in one order, however the threads took turns
+    parts = [
+        range(start, min(start + PIECE, len(images))) for start in range(0, len(images), PIECE)
+    ]
+    function = functools.partial(sum_pairs, images, captions)
+    found = list((spread or _threads)(function, parts))
+    return sum(found[1:], found[0])  # in one order, whoever was ready first
+
+
+def _threads(function: Callable[[range], Moments], parts: Sequence[range]) -> list[Moments]:
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    with ThreadPoolExecutor(min(len(parts), cores)) as pool:
+        return list(pool.map(function, parts))
 
 
 def sum_pairs(images: Rows, captions: Rows, part: range) -> Moments:
@@ -127,11 +141,6 @@ def sum_pairs(images: Rows, captions: Rows, part: range) -> Moments:
         total.add_images(x, squares_x)
         total.add_captions(y, squares_y, x, squares_x)
     return total
-
-
-def pieces(count: int) -> list[range]:
-    """The pairs, PIECE at a time."""
-    return [range(start, min(start + PIECE, count)) for start in range(0, count, PIECE)]
 
 
 def _sum_owned(images: Rows, captions: Rows, owner: Tensor) -> Moments:

@@ -17,7 +17,7 @@ from .checks import check_owner, check_whole, unequal
 from .door import Held, Rows, as_rows, as_tensor
 from .gap import held_out_accuracy
 from .intervals import Sampled, draws, interval
-from .moments import Moments, fingerprints, sampled, sum_up
+from .moments import Moments, Spread, fingerprints, sampled, sum_up
 from .retrieval import NEIGHBOURS, hub_skewness, places
 from .sums import products
 
@@ -154,6 +154,7 @@ def measure(
     name: str = "",
     sample: int = SAMPLE,
     seed: int = 0,
+    spread: Spread | None = None,
 ) -> Measured:
     """Every size of the gap and what goes with it, with intervals.
 
@@ -173,6 +174,7 @@ def measure(
         name: what the result is called.
         sample: see above; as many as there are images makes all exact.
         seed: of the samples and of the bootstrap.
+        spread: a `map` that takes the one pass elsewhere, function and parts; None: threads here.
 
     Returns:
         The measures by name, as in the book's tables.
@@ -190,7 +192,7 @@ def measure(
     owner = _check(x, y, owner)
     size = check_whole(sample, "sample", 2, 10**9)
     seed = check_whole(seed, "seed", 0, 2**32 - 1)
-    moments = sum_up(x, y, owner)
+    moments = sum_up(x, y, owner, spread)
     notes = [] if max(len(x), len(y)) > COUNTED else _copies(x, y, owner)
     chosen = sampled(len(x), size, seed)
     of_sample = _draw_sample(x, y, owner, chosen)
@@ -301,6 +303,13 @@ def _unpack(images: Any, captions: Any, owner: Any, name: str) -> tuple[Any, Any
             "both as one pair, or a stack of shape (2, N, D)"
         )
     return images[0], images[1], owner, name
+
+
+def unpacked(both: Any) -> tuple[Rows, Rows, Tensor | None]:  # noqa: ANN401
+    """Both sides and the owner of what `measure` takes as one argument."""
+    images, captions, owner, _ = _unpack(both, None, None, "")
+    x, y = as_rows(images, "images"), as_rows(captions, "captions")
+    return x, y, _check(x, y, owner)
 
 
 def _check(x: Rows, y: Rows, owner: Any) -> Tensor | None:  # noqa: ANN401

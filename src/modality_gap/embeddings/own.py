@@ -86,6 +86,27 @@ def encode_pairs(
         ConnectionError: weights have to be downloaded, and their server cannot be reached.
         OSError: `out` cannot be written; known before anything is encoded.
     """
+    encoder, places = prepare(model, images, captions, owner, pretrained, out, batch_size)
+    tell_cut(encoder, captions)
+    # As lists, because a pandas Series knows its rows by label, not by place.
+    x = encode_images(encoder, list(images), batch_size)
+    y = encode_captions(encoder, list(captions), batch_size)
+    embeddings = described(encoder, normalize(x), normalize(y), places)
+    if out is not None:
+        store(Path(out).expanduser(), embeddings, today())
+    return embeddings
+
+
+def prepare(
+    model: str | nn.Module,
+    images: Sequence[Picture],
+    captions: Sequence[str],
+    owner: Sequence[int] | None,
+    pretrained: str | Path | None,
+    out: str | Path | None,
+    batch_size: int,
+) -> tuple[Encoder, Tensor | None]:
+    """The encoder and the owner, after everything that can be checked before encoding."""
     import_open_clip()
     places = _check_pairs(images, captions, owner)
     out = None if out is None else Path(out).expanduser()
@@ -96,25 +117,29 @@ def encode_pairs(
     if out is not None:
         storage.check_writable(out)
     if isinstance(model, str):
-        encoder = _from_name(model, pretrained)
-    else:
-        encoder = _from_model(model, pretrained)
-    x, y = _encode(encoder, images, captions, batch_size)
+        return _from_name(model, pretrained), places
+    return _from_model(model, pretrained), places
+
+
+def described(encoder: Encoder, x: Tensor, y: Tensor, owner: Tensor | None) -> Embeddings:
+    """Encoded pairs with where they come from."""
     used = storage.versions()
-    embeddings = Embeddings(
+    return Embeddings(
         x,
         y,
         encoder.name,
         f"open_clip's {encoder.name}, {encoder.weights}",
-        f"{len(x):,} images and {'' if places is None else f'{len(y):,} '}captions given to "
+        f"{len(x):,} images and {'' if owner is None else f'{len(y):,} '}captions given to "
         "encode_pairs",
         f"encode_pairs of modality_gap {used['modality_gap']}, open_clip {used['open_clip']}",
         "that of the weights and of the pairs",
-        places,
+        owner,
     )
-    if out is not None:
-        store(out, embeddings, {"date": datetime.date.today().isoformat(), "versions": used})
-    return embeddings
+
+
+def today() -> dict[str, Any]:
+    """What a file says of when and by what it was made."""
+    return {"date": datetime.date.today().isoformat(), "versions": storage.versions()}
 
 
 def _check_pairs(
@@ -153,35 +178,57 @@ def _check_pairs(
     return None if owner is None else check_owner(owner, len(images), len(captions))
 
 
-def _encode(
-    encoder: Encoder, images: Sequence[Picture], captions: Sequence[str], batch_size: int
-) -> tuple[Tensor, Tensor]:
-    """Unit embeddings of both, float64 on the CPU."""
-    device = next(encoder.model.parameters()).device
-    # As lists, because a pandas Series knows its rows by label, not by place.
-    texts = list(captions)
-    cut = count_cut(encoder.tokenize, texts)
+def tell_cut(encoder: Encoder, captions: Sequence[str]) -> None:
+    """Warn once of captions that are longer than the model reads."""
+    cut = count_cut(encoder.tokenize, list(captions))
     if cut:
         warnings.warn(
-            f"captions: {cut:,} of {len(texts):,} are longer than the "
+            f"captions: {cut:,} of {len(captions):,} are longer than the "
             f"{encoder.tokenize(['a']).shape[1]} tokens that the model reads; their ends are cut "
             "off and change nothing",
             stacklevel=3,
         )
-    x, y = [], []
-    pictures = list(enumerate(images))
-    bar = tqdm(total=len(pictures) + len(texts), desc="Encoding", leave=False)
+
+
+def encode_images(
+    encoder: Encoder, images: Sequence[Picture], batch_size: int, first: int = 0
+) -> Tensor:
+    """Embeddings as the model gives them, float64 on the CPU; `first` is the row of the first."""
+    return _encode(
+        encoder,
+        list(enumerate(images, first)),
+        batch_size,
+        "images",
+        lambda batch: torch.stack([encoder.preprocess(read_picture(i, row)) for row, i in batch]),
+        encoder.model.encode_image,
+    )
+
+
+def encode_captions(
+    encoder: Encoder, captions: Sequence[str], batch_size: int, first: int = 0
+) -> Tensor:
+    """As `encode_images`."""
+    tokenize, texts = encoder.tokenize, list(captions)
+    return _encode(encoder, texts, batch_size, "captions", tokenize, encoder.model.encode_text)
+
+
+def _encode(
+    encoder: Encoder,
+    items: Sequence[Any],
+    batch_size: int,
+    word: str,
+    read: Callable[[list[Any]], Tensor],
+    encode: Callable[[Tensor], Tensor],
+) -> Tensor:
+    device = next(encoder.model.parameters()).device
+    rows = []
+    bar = tqdm(total=len(items), desc=f"Encoding {word}", leave=False)
     with _evaluating(encoder.model), torch.no_grad(), bar:
-        for start in range(0, len(pictures), batch_size):
-            batch = pictures[start : start + batch_size]
-            pixels = [encoder.preprocess(read_picture(image, row)) for row, image in batch]
-            x.append(encoder.model.encode_image(torch.stack(pixels).to(device)).double().cpu())
+        for start in range(0, len(items), batch_size):
+            batch = list(items[start : start + batch_size])
+            rows.append(encode(read(batch).to(device)).double().cpu())
             bar.update(len(batch))
-        for start in range(0, len(texts), batch_size):
-            tokens = encoder.tokenize(texts[start : start + batch_size])
-            y.append(encoder.model.encode_text(tokens.to(device)).double().cpu())
-            bar.update(len(tokens))
-    return normalize(torch.cat(x)), normalize(torch.cat(y))
+    return torch.cat(rows)
 
 
 @contextmanager
