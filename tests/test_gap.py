@@ -290,7 +290,12 @@ def test_swapping_the_modalities_leaves_the_landscape_alone(seed: int, alpha: fl
 def test_bad_arguments() -> None:
     x, y = pairs()
     cases = [
-        (lambda: mg.l2m(x, y[:3]), "y: expected the shape of x"),
+        (lambda: mg.rmg(x, y[:3]), "y: expected the shape of x"),
+        (
+            lambda: mg.l2m(x, unit_rows(9, 3)),
+            "y: expected 6 columns like x, got 3; .* of one model",
+        ),
+        (lambda: mg.rmg(x, y.repeat(3, 1)), r"owner=torch\.arange\(20\)\.repeat_interleave\(3\)"),
         (lambda: mg.rmg(x, 2 * y), "y: row 0 has length 2"),
         (lambda: mg.rmg(x[:1].repeat(4, 1), x[:1].repeat(4, 1)), "x, y: all rows coincide"),
         (lambda: mg.gap_share(x, x), "x, y: the means coincide"),
@@ -303,7 +308,9 @@ def test_bad_arguments() -> None:
         (lambda: mg.recall_at_k(x, y, 1.5), r"k: expected a whole number .* got 1\.5"),
         (lambda: mg.recall_at_k(x, y, True), "k: .*got True"),
         (lambda: mg.recall_at_k(x, y, "5"), "k: .*got '5'"),
-        (lambda: mg.recall_at_k(x, y, [1, 5]), r"k: .*got \[1, 5\]"),
+        (lambda: mg.recall_at_k(x, y, [1, 21]), "k: .*from 1 to N = 20, got 21"),
+        (lambda: mg.recall_at_k(x, y, [1, 1.5]), r"k: .*got 1\.5"),
+        (lambda: mg.recall_at_k(x, y[:10], 1), "y: expected the shape of x"),
         (lambda: mg.shift(x, y, "a"), "alpha: expected a finite number, got 'a'"),
         (lambda: mg.shift(x, y, None), "alpha: expected a finite number, got None"),
         (lambda: mg.loss_landscape(x, y, [], [1]), "alphas: expected at least one number"),

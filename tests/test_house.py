@@ -20,6 +20,8 @@ ALLOWED = {
     "embeddings": {"metrics", "results"},
     "lab": {"metrics", "results", "embeddings"},
     "experiments": {"metrics", "results", "embeddings", "lab"},
+    "cli": {"metrics", "results", "embeddings", "lab", "experiments"},
+    "__main__": {"cli"},
     "book": {"metrics", "results", "embeddings", "lab", "experiments"},
 }
 
@@ -91,7 +93,7 @@ def test_the_rule_sees_an_import_that_points_upwards(tmp_path: Path) -> None:
 
 HEAVY = (
     *("IPython", "PIL", "anywidget", "distributed", "joblib", "matplotlib", "open_clip", "pandas"),
-    *("scipy", "skimage", "sklearn", "torchvision", "umap"),
+    *("pyarrow", "rich", "scipy", "skimage", "sklearn", "torchmetrics", "torchvision", "umap"),
 )
 
 
@@ -107,8 +109,8 @@ def test_the_package_imports_nothing_heavy() -> None:
 def test_metrics_import_numpy_and_torch_only_at_the_top() -> None:
     allowed = {"numpy", "torch", "__future__", *sys.stdlib_module_names}
     wrong = []
-    # storage serves the files.
-    for path in set(SOURCE.glob("*.py")) - {SOURCE / "storage.py"}:
+    # storage serves the files, and gap_metric is a class of torchmetrics, imported when asked for.
+    for path in set(SOURCE.glob("*.py")) - {SOURCE / "storage.py", SOURCE / "gap_metric.py"}:
         for node in ast.parse(path.read_text("utf-8")).body:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and not node.level:

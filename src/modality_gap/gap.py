@@ -12,18 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .checks import check_number, check_pairs, check_positive, check_whole
+from .checks import check_number, check_pairs, check_positive, check_sides, check_whole
 from .landscape import Landscape
 from .sphere import cosine_of_sums, normalize, row_sums
-from .sums import Distances, PairSums, products, row_slices
+from .sums import Distances, PairSums
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Similarities nearer than this are equal in retrieval: products of the same unit rows round
-# differently at different places of a matrix. Wider in float32, and a cone as narrow as that of a
-# deep random network would be one tie.
-TIE = {torch.float32: 2e-7, torch.float64: 1e-13}
 # Shifts among which the smallest loss is sought, before it is refined.
 GRID = tuple(np.linspace(-0.5, 1, 76))
 
@@ -32,17 +28,17 @@ def gap_vector(x: Tensor, y: Tensor) -> Tensor:
     """Difference of the two means, Delta = mean(x) - mean(y).
 
     Args:
-        x, y: unit rows, shape (N, D), N >= 2.
+        x, y: unit rows, shapes (N, D) and (M, D), N, M >= 2; they need not be pairs.
 
     Returns:
         Shape (D,), of length at most 2. Not normalised.
 
     Raises:
-        ValueError: shapes differ, fewer than two rows, or a row is not of unit length.
+        ValueError: widths differ, fewer than two rows, or a row is not of unit length.
 
     Source: Liang et al. (2022), section 4.1.
     """
-    check_pairs(x, y)
+    check_sides(x, y)
     return _gap(x, y).to(x.dtype)
 
 
@@ -50,17 +46,17 @@ def l2m(x: Tensor, y: Tensor) -> Tensor:
     """Distance between the means, ||mean(x) - mean(y)||.
 
     Args:
-        x, y: unit rows, shape (N, D), N >= 2.
+        x, y: unit rows, shapes (N, D) and (M, D), N, M >= 2; they need not be pairs.
 
     Returns:
         Scalar in [0, 2].
 
     Raises:
-        ValueError: shapes differ, fewer than two rows, or a row is not of unit length.
+        ValueError: widths differ, fewer than two rows, or a row is not of unit length.
 
     Source: Liang et al. (2022), section 4.1; named L2M by Schrodi et al. (2025).
     """
-    check_pairs(x, y)
+    check_sides(x, y)
     return torch.linalg.vector_norm(_gap(x, y)).to(x.dtype)
 
 
@@ -118,18 +114,18 @@ def gap_share(x: Tensor, y: Tensor) -> Tensor:
     """Share of each dimension in the squared length of the gap vector.
 
     Args:
-        x, y: unit rows, shape (N, D), N >= 2.
+        x, y: unit rows, shapes (N, D) and (M, D), N, M >= 2; they need not be pairs.
 
     Returns:
         Shape (D,), not negative, summing to 1.
 
     Raises:
-        ValueError: shapes differ, fewer than two rows, a row is not of unit length, or the means
+        ValueError: widths differ, fewer than two rows, a row is not of unit length, or the means
             coincide, so that there is nothing to share.
 
     Source: Schrodi et al. (2025), few dimensions carry the gap.
     """
-    check_pairs(x, y)
+    check_sides(x, y)
     squares = _gap(x, y) ** 2
     if squares.sum() == 0:
         raise ValueError("x, y: the means coincide; expected a gap vector that is not zero")
@@ -140,74 +136,52 @@ def modality_separability(x: Tensor, y: Tensor, folds: int | None = None, seed: 
     """Cross-validated accuracy of a logistic regression that tells x from y.
 
     A pair is held out together, because who has seen an image with its label is misled about a
-    caption like it. An accuracy below one half says nothing of how much the modalities mix, and
+    caption like it; where x and y have different numbers of rows, there are no pairs to keep. An
+    accuracy below one half says nothing of how much the modalities mix, and
     counts as one half. It is what means give that agree on the very rows they were taken of: the
     more of x lies on one side of the held-out rows, the more of it lies on the other side of the
     rest. After `closing` the number means something on other pairs than those of `fit` alone.
 
     Args:
-        x, y: unit rows, shape (N, D), N >= 2; row i of x is paired with row i of y.
-        folds: number of folds, between 2 and N; None: 5, or N if there are fewer pairs.
+        x, y: unit rows, shapes (N, D) and (M, D), N, M >= 2; if M = N, row i of x is paired with
+            row i of y.
+        folds: number of folds, from 2 to the smaller of N and M; None: 5, or that if it is less.
         seed: order in which the pairs are dealt to the folds.
 
     Returns:
         Accuracy on held-out rows, in [0.5, 1]: 1 when a hyperplane parts the modalities, 0.5 when
-        they mix.
+        they mix. Where N and M differ, the mean of the accuracies on both sides.
 
     Raises:
-        ValueError: shapes differ, fewer than two rows, a row is not of unit length, or folds or
+        ValueError: widths differ, fewer than two rows, a row is not of unit length, or folds or
             seed is out of range.
     """
+    check_sides(x, y)
+    n = min(len(x), len(y))
+    folds = min(5, n) if folds is None else check_whole(folds, "folds", 2, n, "N = ")
+    return held_out_accuracy(x, y, folds, check_whole(seed, "seed", 0, 2**32 - 1))
+
+
+def held_out_accuracy(x: Tensor, y: Tensor, folds: int, seed: int) -> float:
+    """`modality_separability` of rows that are checked."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import KFold, cross_val_score
 
-    check_pairs(x, y)
-    n = len(x)
-    folds = min(5, n) if folds is None else check_whole(folds, "folds", 2, n, "N = ")
-    seed = check_whole(seed, "seed", 0, 2**32 - 1)
     rows = torch.cat([x, y]).detach().cpu().numpy()
-    labels = np.repeat([0, 1], n)
-    pairs = KFold(folds, shuffle=True, random_state=seed).split(np.arange(n))
-    splits = [[np.concatenate([part, part + n]) for part in parts] for parts in pairs]
-    model = LogisticRegression(C=100, max_iter=1000)
-    return max(0.5, float(cross_val_score(model, rows, labels, cv=splits).mean()))
-
-
-def recall_at_k(x: Tensor, y: Tensor, k: int = 1) -> tuple[float, float]:
-    """Share of rows whose partner is among the k most similar rows of the other modality.
-
-    Ties count by their chance under a random order, so collapsed embeddings score k / N.
-    Similarities that differ by less than 2e-7 in float32, 1e-13 in float64, differ by rounding and
-    are ties, too: where all cosines lie that near to each other, give float64. They are made in
-    blocks, so memory does not grow with N^2.
-
-    Args:
-        x, y: unit rows, shape (N, D), N >= 2; row i of x is paired with row i of y.
-        k: between 1 and N.
-
-    Returns:
-        (image to text, text to image), each in [0, 1].
-
-    Raises:
-        ValueError: shapes differ, fewer than two rows, a row is not of unit length, or k is out of
-            range.
-    """
-    check_pairs(x, y)
-    k = check_whole(k, "k", 1, len(x), "N = ")
-    with torch.no_grad():
-        own = torch.cat([_own(x[part], y[part]) for part in row_slices(x)])
-        # Of each row of x, and of y: how many rows of the other are surely more similar than the
-        # partner, and how many are at least as similar.
-        counts = x.new_zeros(2, 2, len(x))
-        for rows, columns, block, spare in products(x, y):
-            for limit, margin in enumerate((TIE[x.dtype], -TIE[x.dtype])):
-                bounds = own + margin
-                counts[0, limit, rows] += torch.gt(block, bounds[rows, None], out=spare).sum(dim=1)
-                counts[1, limit, columns] += torch.gt(block, bounds[columns], out=spare).sum(dim=0)
-        more, at_least = counts.double().unbind(dim=1)
-        equal = (at_least - more).clamp(min=1)  # the partner itself, however it was rounded
-        forth, back = ((k - more) / equal).clamp(0, 1).mean(dim=1).tolist()
-    return forth, back
+    labels = np.repeat([0, 1], [len(x), len(y)])
+    # Of equal numbers both deals are the same, so that a pair stays together.
+    deals = [
+        KFold(folds, shuffle=True, random_state=seed).split(np.arange(len(side))) for side in (x, y)
+    ]
+    splits = [
+        [np.concatenate([a, b + len(x)]) for a, b in zip(of_x, of_y, strict=True)]
+        for of_x, of_y in zip(*deals, strict=True)
+    ]
+    # Of unequal numbers both sides weigh as much, so that chance is one half.
+    weight, scoring = (None, None) if len(x) == len(y) else ("balanced", "balanced_accuracy")
+    model = LogisticRegression(C=100, max_iter=1000, class_weight=weight)
+    scores = cross_val_score(model, rows, labels, cv=splits, scoring=scoring)
+    return max(0.5, float(scores.mean()))
 
 
 def shift(x: Tensor, y: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
@@ -361,8 +335,6 @@ def _table(
 
 
 def _gap(x: Tensor, y: Tensor) -> Tensor:
-    return (row_sums(x)[0] - row_sums(y)[0]) / len(x)
-
-
-def _own(x: Tensor, y: Tensor) -> Tensor:
-    return (x.double() * y.double()).sum(dim=1).to(x.dtype)
+    if len(x) == len(y):
+        return (row_sums(x)[0] - row_sums(y)[0]) / len(x)
+    return row_sums(x)[0] / len(x) - row_sums(y)[0] / len(y)

@@ -3,33 +3,48 @@
 from __future__ import annotations
 
 import math
+import warnings
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .checks import (
+    HALVES,
+    UNIT_TOLERANCE,
     check_matrix,
     check_pairs,
     check_positive,
     check_unit,
+    columns_are_unit,
     complaint,
     enumerate_blocks,
 )
+from .door import as_tensor
 from .sums import Distances, LogPotential, PairSums, RowSums, UnitRows
 
 
-def normalize(x: Tensor) -> Tensor:
+def normalize(x: Any) -> Tensor:  # noqa: ANN401
     """Scale every row to unit length.
 
     Args:
-        x: shape (N, D), float32 or float64, N >= 1.
+        x: shape (N, D), N >= 1, floating: a tensor, an array, a data frame, or anything else that
+            holds numbers. A warning tells if it seems to be (D, N).
 
     Returns:
-        Shape (N, D), rows of length one in the same direction.
+        A tensor of shape (N, D), rows of length one in the same direction; in the type of x, but
+        float32 of half precision. Differentiable.
 
     Raises:
         ValueError: a row is zero or not finite, or `x` is not a floating matrix.
+
+    >>> mg.normalize(np.array([[3.0, 4.0]]))
+    tensor([[0.6000, 0.8000]], dtype=torch.float64)
     """
+    if not isinstance(x, Tensor):
+        x = as_tensor(x, "x")
+    if x.dtype in HALVES:
+        x = x.float()
     check_matrix(x, "x", min_rows=1)
     for start, rows in enumerate_blocks(x.detach()):
         largest = torch.maximum(rows.amax(dim=1), -rows.amin(dim=1))
@@ -38,8 +53,14 @@ def normalize(x: Tensor) -> Tensor:
             bad = int((~good).nonzero()[0])
             raise ValueError(
                 f"x: row {start + bad} {complaint(rows[bad], 0.0)}; expected a finite row that "
-                "is not zero"
+                "is not zero; leave out this row and its partner"
             )
+    if columns_are_unit(x.detach()) and not _rows_are_unit(x.detach()):
+        warnings.warn(
+            "x: all columns are of length one, and the rows are not: is this (D, N)? Then "
+            "mg.normalize(x.T)",
+            stacklevel=2,
+        )
     unit: Tensor = UnitRows.apply(x)
     return unit
 
@@ -122,6 +143,10 @@ def paired_cosine(x: Tensor, y: Tensor) -> Tensor:
     check_pairs(x, y)
     own: Tensor = PairSums.apply(x, y)[-1]
     return (own / len(x)).to(x.dtype)
+
+
+def _rows_are_unit(x: Tensor) -> bool:
+    return bool(((torch.linalg.vector_norm(x, dim=1) - 1).abs() <= UNIT_TOLERANCE).all())
 
 
 def row_sums(x: Tensor) -> tuple[Tensor, Tensor]:

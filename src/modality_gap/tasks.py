@@ -12,10 +12,10 @@ from torch import Tensor
 
 from .checks import check_pairs, check_positive, check_unit, check_whole
 from .closing import Pair
-from .gap import TIE, l2m, recall_at_k, rmg
+from .gap import l2m, rmg
 from .ranking import QUERIES, Ranking, lists
+from .retrieval import NEIGHBOURS, TIE, recall_at_k
 
-NEIGHBOURS = 10
 BINS = 15
 NOISE = 0.5
 

@@ -17,6 +17,8 @@ from torch import Tensor
 
 from .. import results, storage
 from ..sphere import normalize
+from .files import open_pairs
+from .formats import ENDINGS, metadata
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,12 @@ class Embeddings:
     """Paired unit embeddings, and where they come from. `x, y = embeddings` unpacks the pair.
 
     Attributes:
-        x, y: unit rows, shape (N, D), float64; row i of both is a pair, x its image (with the
-            published sets: its image, video or protein) and y its text.
+        x, y: unit rows, float64, x of images (with the published sets: images, videos or proteins)
+            and y of texts. Row i of both, of shape (N, D), is a pair, unless there is an owner.
         name: by which `load_embeddings` knows them, or that of the encoded model.
         model, data, source, licence: in words.
+        owner: None, or, for several captions an image, of each row of y the row of its image in x,
+            shape (M,).
     """
 
     x: Tensor
@@ -37,6 +41,7 @@ class Embeddings:
     data: str
     source: str
     licence: str
+    owner: Tensor | None = None
 
     def __iter__(self) -> Iterator[Tensor]:
         """The pair (x, y)."""
@@ -131,11 +136,12 @@ def load_embeddings(name: str | Path) -> Embeddings:
     downloaded into the cache.
 
     Args:
-        name: one of `available_embeddings()`, or the path of a file that `encode_pairs` wrote
-            (a `Path`, or a string that ends in ".safetensors").
+        name: one of `available_embeddings()`, or the path of a file (a `Path`, or a string that
+            ends in ".safetensors", ".npy", ".npz", ".pt" or ".parquet"): one that `encode_pairs`
+            wrote, or any with two sides that `open_pairs` knows, of unit rows.
 
     Raises:
-        ValueError: no such name, or a file that is damaged.
+        ValueError: no such name, or a file that is damaged or holds no two sides of unit rows.
         FileNotFoundError: no such file.
         ConnectionError: a published file is not on this machine and cannot be downloaded; the
             message says what to do. It comes within 5 seconds where there is no network.
@@ -144,8 +150,8 @@ def load_embeddings(name: str | Path) -> Embeddings:
     """
     if not isinstance(name, str | Path):
         raise ValueError(f"name: expected a name or a path, got {type(name).__name__}")
-    if isinstance(name, Path) or name.endswith(".safetensors"):
-        return _read(Path(name))
+    if isinstance(name, Path) or name.endswith(ENDINGS):
+        return _read(Path(name).expanduser())
     if name in PUBLISHED:
         return _published(name)
     if name in OWN:
@@ -159,14 +165,30 @@ def load_embeddings(name: str | Path) -> Embeddings:
 def store(path: Path, embeddings: Embeddings, about: dict[str, Any]) -> None:
     """Write embeddings to a file that `load_embeddings` reads, with what else is known of them."""
     words = {name: getattr(embeddings, name) for name in WORDS}
-    storage.save(path, {"x": embeddings.x, "y": embeddings.y}, {**words, **about})
+    tensors = {"x": embeddings.x, "y": embeddings.y}
+    if embeddings.owner is not None:
+        tensors["owner"] = embeddings.owner
+    storage.save(path, tensors, {**words, **about})
 
 
 def _read(path: Path) -> Embeddings:
-    tensors, about = storage.load(path)
-    if not {"x", "y"} <= tensors.keys() or not set(WORDS) <= about.keys():
-        raise ValueError(f"name: {path} holds no embeddings; expected a file of encode_pairs")
-    return Embeddings(tensors["x"], tensors["y"], **{name: about[name] for name in WORDS})
+    if path.suffix == ".safetensors" and path.is_file() and "about" in metadata(path):
+        tensors, about = storage.load(path)
+        if not {"x", "y"} <= tensors.keys() or not set(WORDS) <= about.keys():
+            raise ValueError(f"name: {path} holds no embeddings; expected a file of encode_pairs")
+        words = {name: about[name] for name in WORDS}
+        return Embeddings(tensors["x"], tensors["y"], **words, owner=tensors.get("owner"))
+    opened = open_pairs(path)
+    try:
+        x, y = (rows.read(0, len(rows)) for rows in (opened.images, opened.captions))
+    except ValueError as error:
+        reason = str(error).removesuffix("; normalize=True makes all rows unit")
+        raise ValueError(
+            f"{path}: {reason}; mg.measure(mg.open_pairs({str(path)!r}, normalize=True)) measures "
+            "its rows made unit"
+        ) from None
+    words = dict.fromkeys(WORDS, "not known") | {"name": path.stem, "source": str(path)}
+    return Embeddings(x, y, **words, owner=opened.owner)
 
 
 def _own(name: str) -> Embeddings:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import difflib
 import logging
 import os
 import socket
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import torch
@@ -19,15 +20,14 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from .. import storage
+from ..checks import check_owner
 from ..sphere import normalize
 from ..torchvision_fix import import_open_clip
 from .named import PATIENCE, Embeddings, store
+from .reading import Picture, Tokenize, count_cut, read_picture
 
 if TYPE_CHECKING:
     from PIL import Image
-
-Picture: TypeAlias = "str | Path | Image.Image"
-Tokenize: TypeAlias = Callable[[list[str]], Tensor]
 
 OWN_WEIGHTS = ("hf-hub:", "local-dir:")  # model names that say where the weights are
 SEED = 0  # of random weights
@@ -49,24 +49,29 @@ def encode_pairs(
     images: Sequence[Picture],
     captions: Sequence[str],
     *,
+    owner: Sequence[int] | None = None,
     pretrained: str | Path | None = None,
     out: str | Path | None = None,
     batch_size: int = 32,
 ) -> Embeddings:
     """Embed pairs of images and captions with an open_clip model, a batch at a time.
 
-    Images are made RGB, resized and normalised as the model's own evaluation does. A model given by
-    name runs on a GPU if there is one; a model given as an object, where it is.
+    Images are turned upright, made RGB of 8 bits, resized and normalised as the model's own
+    evaluation does; those of 16 bits and floating ones keep their greys. A warning counts the
+    captions that are longer than the model reads. A model given by name runs on a GPU if there is
+    one; a model given as an object, where it is.
 
     Args:
         model: the name of an open_clip model, such as "ViT-B-32" or "hf-hub:OWNER/MODEL"; or an
             open_clip model, such as `random_clip("ViT-B-32")`, with weights in float32.
         images: paths or PIL images, N >= 2 of them.
-        captions: row i is that of image i.
+        captions: row i is that of image i, or of image owner[i].
+        owner: for several captions an image: of each caption the row of its image, from 0 on. Each
+            image is given, and encoded, once.
         pretrained: weights of a model given by name: one of open_clip's tags, such as "openai",
             or a checkpoint file (.pt, .safetensors); None: random weights of seed 0, or those
             that "hf-hub:" or "local-dir:" names.
-        out: a .safetensors file to write; `load_embeddings` reads it.
+        out: a .safetensors file to write, `~` is your home; `load_embeddings` reads it.
         batch_size: pairs that the model sees at once; it changes nothing but speed, memory and
             the last bits.
 
@@ -75,14 +80,36 @@ def encode_pairs(
 
     Raises:
         ValueError: an image that is missing or cannot be read, or a caption that is not text, with
-            its row; images and captions differ in number; or no such model, tag or checkpoint.
+            its row; images and captions differ in number without an owner, or owner names no image;
+            or no such model, tag or checkpoint.
         ImportError: open_clip is not installed; the message says how to install it.
         ConnectionError: weights have to be downloaded, and their server cannot be reached.
         OSError: `out` cannot be written; known before anything is encoded.
     """
+    encoder, places = prepare(model, images, captions, owner, pretrained, out, batch_size)
+    tell_cut(encoder, captions)
+    # As lists, because a pandas Series knows its rows by label, not by place.
+    x = encode_images(encoder, list(images), batch_size)
+    y = encode_captions(encoder, list(captions), batch_size)
+    embeddings = described(encoder, normalize(x), normalize(y), places)
+    if out is not None:
+        store(Path(out).expanduser(), embeddings, today())
+    return embeddings
+
+
+def prepare(
+    model: str | nn.Module,
+    images: Sequence[Picture],
+    captions: Sequence[str],
+    owner: Sequence[int] | None,
+    pretrained: str | Path | None,
+    out: str | Path | None,
+    batch_size: int,
+) -> tuple[Encoder, Tensor | None]:
+    """The encoder and the owner, after everything that can be checked before encoding."""
     import_open_clip()
-    _check_pairs(images, captions)
-    out = None if out is None else Path(out)
+    places = _check_pairs(images, captions, owner)
+    out = None if out is None else Path(out).expanduser()
     if out is not None and out.suffix != ".safetensors":
         raise ValueError(f"out: expected a path that ends in .safetensors, got {str(out)!r}")
     if batch_size < 1:
@@ -90,84 +117,118 @@ def encode_pairs(
     if out is not None:
         storage.check_writable(out)
     if isinstance(model, str):
-        encoder = _from_name(model, pretrained)
-    else:
-        encoder = _from_model(model, pretrained)
-    x, y = _encode(encoder, images, captions, batch_size)
+        return _from_name(model, pretrained), places
+    return _from_model(model, pretrained), places
+
+
+def described(encoder: Encoder, x: Tensor, y: Tensor, owner: Tensor | None) -> Embeddings:
+    """Encoded pairs with where they come from."""
     used = storage.versions()
-    embeddings = Embeddings(
+    return Embeddings(
         x,
         y,
         encoder.name,
         f"open_clip's {encoder.name}, {encoder.weights}",
-        f"{len(x):,} images and captions given to encode_pairs",
+        f"{len(x):,} images and {'' if owner is None else f'{len(y):,} '}captions given to "
+        "encode_pairs",
         f"encode_pairs of modality_gap {used['modality_gap']}, open_clip {used['open_clip']}",
         "that of the weights and of the pairs",
+        owner,
     )
-    if out is not None:
-        store(out, embeddings, {"date": datetime.date.today().isoformat(), "versions": used})
-    return embeddings
 
 
-def _check_pairs(images: Sequence[Picture], captions: Sequence[str]) -> None:
+def today() -> dict[str, Any]:
+    """What a file says of when and by what it was made."""
+    return {"date": datetime.date.today().isoformat(), "versions": storage.versions()}
+
+
+def _check_pairs(
+    images: Sequence[Picture], captions: Sequence[str], owner: Sequence[int] | None
+) -> Tensor | None:
+    """The owner as a tensor; ValueError unless images and captions are what they should be."""
     from PIL import Image
 
     for name, value in {"images": images, "captions": captions}.items():
         ordered = hasattr(value, "__len__") and hasattr(value, "__getitem__")
         if isinstance(value, str | Path | Image.Image) or not ordered:
             raise ValueError(f"{name}: expected a list, got {type(value).__name__}")
-    if len(images) != len(captions) or len(images) < 2:
+    if len(images) < 2 or (owner is None and len(images) != len(captions)):
+        each = len(captions) / max(1, len(images))
+        several = "; owner = [row of its image for each caption] pairs several captions with one"
         raise ValueError(
             "images, captions: expected as many of the one as of the other, and at least 2; "
-            f"got {len(images)} and {len(captions)}"
+            f"got {len(images)} and {len(captions)}{several if each > 1 else ''}"
         )
-    for row, (image, caption) in enumerate(zip(images, captions, strict=True)):
+    for row, image in enumerate(images):
         if not isinstance(image, str | Path | Image.Image):
             raise ValueError(
                 f"images: row {row}: expected a path or a PIL image, got {type(image).__name__}"
             )
         if not isinstance(image, Image.Image) and not os.path.isfile(image):
             raise ValueError(f"images: row {row}: there is no file {str(image)!r}")
+    for row, caption in enumerate(captions):
         if not isinstance(caption, str) or not caption.strip():
-            raise ValueError(f"captions: row {row}: expected a text, got {caption!r}")
+            several = ""
+            if isinstance(caption, list | tuple):
+                several = (
+                    "; give all captions in one list, and owner = [i for i, of_image in "
+                    "enumerate(captions) for _ in of_image]"
+                )
+            raise ValueError(f"captions: row {row}: expected a text, got {caption!r}{several}")
+    return None if owner is None else check_owner(owner, len(images), len(captions))
+
+
+def tell_cut(encoder: Encoder, captions: Sequence[str]) -> None:
+    """Warn once of captions that are longer than the model reads."""
+    cut = count_cut(encoder.tokenize, list(captions))
+    if cut:
+        warnings.warn(
+            f"captions: {cut:,} of {len(captions):,} are longer than the "
+            f"{encoder.tokenize(['a']).shape[1]} tokens that the model reads; their ends are cut "
+            "off and change nothing",
+            stacklevel=3,
+        )
+
+
+def encode_images(
+    encoder: Encoder, images: Sequence[Picture], batch_size: int, first: int = 0
+) -> Tensor:
+    """Embeddings as the model gives them, float64 on the CPU; `first` is the row of the first."""
+    return _encode(
+        encoder,
+        list(enumerate(images, first)),
+        batch_size,
+        "images",
+        lambda batch: torch.stack([encoder.preprocess(read_picture(i, row)) for row, i in batch]),
+        encoder.model.encode_image,
+    )
+
+
+def encode_captions(
+    encoder: Encoder, captions: Sequence[str], batch_size: int, first: int = 0
+) -> Tensor:
+    """As `encode_images`."""
+    tokenize, texts = encoder.tokenize, list(captions)
+    return _encode(encoder, texts, batch_size, "captions", tokenize, encoder.model.encode_text)
 
 
 def _encode(
-    encoder: Encoder, images: Sequence[Picture], captions: Sequence[str], batch_size: int
-) -> tuple[Tensor, Tensor]:
-    """Unit embeddings of both, float64 on the CPU."""
+    encoder: Encoder,
+    items: Sequence[Any],
+    batch_size: int,
+    word: str,
+    read: Callable[[list[Any]], Tensor],
+    encode: Callable[[Tensor], Tensor],
+) -> Tensor:
     device = next(encoder.model.parameters()).device
-    # Iterated, because a pandas Series knows its rows by label, not by place.
-    pairs = enumerate(zip(images, captions, strict=True))
-    x, y = [], []
-    with _evaluating(encoder.model), torch.no_grad():
-        for _ in tqdm(range(0, len(images), batch_size), desc="Encoding", leave=False):
-            batch = list(islice(pairs, batch_size))
-            pixels = [encoder.preprocess(_open(image, row)) for row, (image, _) in batch]
-            tokens = encoder.tokenize([caption for _, (_, caption) in batch])
-            x.append(encoder.model.encode_image(torch.stack(pixels).to(device)).double().cpu())
-            y.append(encoder.model.encode_text(tokens.to(device)).double().cpu())
-    return normalize(torch.cat(x)), normalize(torch.cat(y))
-
-
-def _open(image: Picture, row: int) -> Image.Image:
-    from PIL import Image
-
-    try:
-        if isinstance(image, Image.Image):
-            return _to_rgb(image)
-        with Image.open(image) as opened:
-            return _to_rgb(opened)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"images: row {row} cannot be read as an image: {error}") from error
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if 0 in image.size:
-        raise ValueError("it has no pixels")
-    if image.mode == "P":
-        image = image.convert("RGBA")  # else Pillow warns of palettes with transparency
-    return image.convert("RGB")
+    rows = []
+    bar = tqdm(total=len(items), desc=f"Encoding {word}", leave=False)
+    with _evaluating(encoder.model), torch.no_grad(), bar:
+        for start in range(0, len(items), batch_size):
+            batch = list(items[start : start + batch_size])
+            rows.append(encode(read(batch).to(device)).double().cpu())
+            bar.update(len(batch))
+    return torch.cat(rows)
 
 
 @contextmanager
@@ -215,8 +276,12 @@ def _from_name(name: str, pretrained: str | Path | None) -> Encoder:
     if not own:
         name = name.replace("/", "-")  # open_clip takes both
     if not own and name not in open_clip.list_models():
+        known = {each.lower(): each for each in open_clip.list_models()}
+        near = difflib.get_close_matches(name.lower(), known, 3, 0.75)
+        hint = f"did you mean {', '.join(repr(known[each]) for each in near)}? " if near else ""
         raise ValueError(
-            f"model: open_clip has no model {name!r}; open_clip.list_models() names all"
+            f"model: open_clip has no model {name!r}; open_clip.list_models() names all; {hint}"
+            "'hf-hub:OWNER/MODEL' names one on the Hugging Face Hub, 'local-dir:FOLDER' one on disk"
         )
     tag = pretrained is not None and open_clip.is_pretrained_cfg(name, str(pretrained))
     if pretrained is not None and not tag and not Path(pretrained).is_file():

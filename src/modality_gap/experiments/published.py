@@ -34,11 +34,11 @@ from ..gap import (
     loss_landscape,
     loss_minimum,
     modality_separability,
-    recall_at_k,
     rmg,
     shift,
 )
 from ..results import FOLDER, as_text, write
+from ..retrieval import recall_at_k
 from ..sphere import alignment, mean_cosine, normalize, paired_cosine, uniformity
 from ..tasks import judge_calibration, judge_pairs
 from .lists_runs import judge_splits

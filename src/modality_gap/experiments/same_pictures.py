@@ -15,12 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from ..contrastive import info_nce, softmax_entropy
-from ..gap import l2m, modality_separability, recall_at_k, rmg
+from ..gap import l2m, modality_separability, rmg
 from ..lab.clip import BATCH, ConvolutionalTower
 from ..lab.mad import Mad, load_mad
 from ..lab.measures import BATCH as AMONG
 from ..lab.measures import PAIRS, TEST_SEED
 from ..lab.training import MAX_LOGIT_SCALE, Config, adamw, contrastive_loss, settle, use_threads
+from ..retrieval import recall_at_k
 from ..sphere import alignment, mean_cosine, normalize
 
 SECOND = 500  # the second tower's seed lies so far from the first's

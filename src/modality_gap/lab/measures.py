@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ..bias import similarity_difference
 from ..contrastive import info_nce, softmax_entropy
-from ..gap import l2i, l2m, recall_at_k, rmg
+from ..gap import l2i, l2m, rmg
+from ..retrieval import recall_at_k
 from ..sphere import alignment, mean_cosine, normalize, paired_cosine, uniformity
 from .clip import Model, draw_prompts, embed_images, embed_texts, tokens_of, zero_shot_classifier
 from .mad import ATTRIBUTES, FACTORS, Mad, draw_captions

@@ -1,0 +1,90 @@
+"""The command `modality-gap`: your own embeddings, measured in a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Sequence
+
+DESCRIPTION = """\
+Measure the modality gap of paired embeddings, and close it.
+
+  modality-gap measure mine.safetensors            the numbers of the book for your model
+  modality-gap measure images.npy texts.npy --normalize --json
+  modality-gap embed ViT-B-32 --pretrained openai --pairs pairs.csv --out mine.safetensors
+  modality-gap report mine.safetensors --out report.html
+  modality-gap fit kinds mine.safetensors --out kinds.safetensors
+  modality-gap apply kinds.safetensors --queries q.npy --images i.npy --texts t.npy
+
+Each has a --help of its own. Nothing that lies in a file is run: no pickle is opened.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands with their arguments."""
+    from . import closings, embed, measure, page
+
+    top = argparse.ArgumentParser(
+        prog="modality-gap",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for module in (measure, embed, page, closings):
+        module.add(commands)
+    experiments = commands.add_parser(
+        "experiments", add_help=False, help="make the book's stored tables anew"
+    )
+    experiments.set_defaults(run=None)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the arguments are those of the command line if None.
+
+    Returns:
+        0; 1 after an error, which is told in one sentence; 130 after an interruption. What cannot
+        be understood of the arguments ends in SystemExit(2), as argparse has it.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["experiments"]:
+        return _experiments(given[1:])
+    chosen = parser().parse_args(given)
+    with warnings.catch_warnings():
+        warnings.showwarning = _tell
+        try:
+            chosen.run(chosen)
+        except KeyboardInterrupt:
+            print("modality-gap: interrupted", file=sys.stderr)
+            return 130
+        except BrokenPipeError:  # `| head` has seen enough
+            sys.stderr.close()
+            return 0
+        except (ArithmeticError, ImportError, MemoryError, OSError, ValueError) as error:
+            print(f"modality-gap: {_sentence(error)}", file=sys.stderr)
+            return 1
+    return 0
+
+
+def _experiments(arguments: Sequence[str]) -> int:
+    try:
+        from ..experiments.sweeps import main as sweeps
+    except ImportError as error:
+        print(
+            f"modality-gap: experiments need {error.name}: pip install 'modality-gap[lab]'",
+            file=sys.stderr,
+        )
+        return 1
+    return int(sweeps(arguments) or 0)
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    told = " ".join(str(error).split()) or type(error).__name__
+    return told.replace("normalize=True makes", "--normalize makes")
+
+
+def _tell(message: Warning | str, *_: object, **__: object) -> None:
+    print(f"modality-gap: {' '.join(str(message).split())}", file=sys.stderr)

@@ -1,0 +1,245 @@
+"""What comes in: rows from wherever they lie, in any floating type, read a block at a time."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .checks import (
+    HALVES,
+    UNIT_TOLERANCE,
+    check_shape,
+    columns_are_unit,
+    complaint,
+    remedy,
+)
+from .sums import UnitRows
+
+# Numbers of a block that is read at once: 2 MiB of float64, which stay in a processor's cache.
+BLOCK = 2**18
+FLOATS = (torch.float64, torch.float32, *HALVES)
+
+
+Array: TypeAlias = NDArray[np.float64]
+
+
+class Part(Protocol):
+    """A piece of (N, D) rows: an array in memory, or a file."""
+
+    name: str
+    shape: tuple[int, int]
+    dtype: torch.dtype
+
+    def read(self, start: int, stop: int) -> Tensor:
+        """The rows from `start` to before `stop`, on the CPU."""
+        ...
+
+
+class Held:
+    """Rows that are in memory already."""
+
+    def __init__(self, rows: Tensor, name: str) -> None:
+        self.rows, self.name, self.dtype = rows, name, rows.dtype
+        self.shape = (rows.shape[0], rows.shape[1])
+
+    def read(self, start: int, stop: int) -> Tensor:
+        """As in `Part`."""
+        return self.rows[start:stop].cpu()
+
+
+class Rows:
+    """(N, D) rows in one piece or several, checked as they are read.
+
+    Args:
+        parts: one after the other, all of one width.
+        name: of the whole, in messages.
+        normalize: whether rows are made unit; else they have to be.
+        trusted: whether they have been checked.
+        min_rows: fewer are an error.
+
+    Raises:
+        ValueError: parts differ in width, or there are too few rows.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        name: str,
+        normalize: bool = False,
+        trusted: bool = False,
+        min_rows: int = 2,
+    ) -> None:
+        self.parts, self.name = list(parts), name
+        self.normalize, self.trusted = normalize, trusted
+        widths = [part.shape[1] for part in parts]
+        for part in parts:
+            if part.shape[1] != widths[0]:
+                raise ValueError(
+                    f"{name}: {part.name} has {part.shape[1]} columns and {parts[0].name} "
+                    f"{widths[0]}; all shards have to come from one model"
+                )
+        self.ends = list(itertools.accumulate(part.shape[0] for part in parts))
+        self.shape = (self.ends[-1], widths[0])
+        check_shape(self.shape, name, min_rows)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, int]]:
+        """Where blocks of at most BLOCK numbers begin and end."""
+        stop = len(self) if stop is None else stop
+        size = max(1, BLOCK // self.shape[1])
+        for first in range(start, stop, size):
+            yield first, min(first + size, stop)
+
+    def read(self, start: int, stop: int) -> Tensor:
+        """`read_array` as a tensor, without the lengths."""
+        return torch.from_numpy(self.read_array(start, stop)[0])
+
+    def read_array(self, start: int, stop: int) -> tuple[Array, Array]:
+        """Unit rows in float64, shape (stop - start, D), and their squared lengths.
+
+        Raises:
+            ValueError: a row is not finite, is zero, or, unless it is normalised, not unit to the
+                precision in which it came.
+        """
+        found = []
+        for number, part in enumerate(self.parts):
+            before = self.ends[number] - part.shape[0]
+            low, high = max(start, before), min(stop, self.ends[number])
+            if low < high:
+                found.append(self._checked(part, low - before, high - before))
+        if len(found) == 1:
+            return found[0]
+        rows, squares = zip(*found, strict=True)
+        return np.concatenate(rows), np.concatenate(squares)
+
+    def take(self, places: Tensor) -> Tensor:
+        """Unit rows in float64 by their places, in any order."""
+        found = torch.empty(len(places), self.shape[1], dtype=torch.float64)
+        order = places.argsort()
+        ranked = places[order]
+        # Neighbours are read together, and what lies between them is skipped.
+        runs = torch.cat([torch.tensor([0]), 1 + (ranked.diff() > 1).nonzero()[:, 0]]).tolist()
+        for first, last in itertools.pairwise([*runs, len(ranked)]):
+            low, high = int(ranked[first]), int(ranked[last - 1]) + 1
+            for start, stop in self.blocks(low, high):
+                here = slice(
+                    int(torch.searchsorted(ranked, start)), int(torch.searchsorted(ranked, stop))
+                )
+                found[order[here]] = self.read(start, stop)[ranked[here] - start]
+        return found
+
+    def _checked(self, part: Part, start: int, stop: int) -> tuple[Array, Array]:
+        raw = part.read(start, stop)
+        rows: Array = raw.double().numpy()
+        with np.errstate(over="ignore", invalid="ignore"):  # what is wrong is told below
+            squares = row_dots(rows, rows)
+        if self.trusted:
+            return rows, squares
+        if self.normalize:
+            largest = np.abs(rows).max(axis=1)  # whose square may not be finite
+            good = np.isfinite(largest) & (largest > 0)
+        else:
+            good = np.abs(np.sqrt(squares) - 1) <= HALVES.get(part.dtype, UNIT_TOLERANCE)
+        if not good.all():
+            bad = int(np.flatnonzero(~good)[0])
+            row, length = torch.from_numpy(rows[bad]), float(np.sqrt(squares[bad]))
+            raise ValueError(self._complain(part, start + bad, row, length))
+        if self.normalize:
+            rows = UnitRows.apply(torch.from_numpy(rows)).numpy()
+            squares = row_dots(rows, rows)
+        return rows, squares
+
+    def _complain(self, part: Part, place: int, row: Tensor, length: float) -> str:
+        several = len(self.parts) > 1
+        where = f"{part.name}: row {place}" if several else f"{self.name}: row {place}"
+        if not several and part.name != self.name:
+            where = f"{self.name}: row {place} of {part.name}"
+        wrong = complaint(row, length)
+        if self.normalize or not wrong.startswith("has"):
+            return f"{where} {wrong}; leave out this row and its partner"
+        small = not several and part.shape[0] * part.shape[1] <= 256 * BLOCK
+        if small and columns_are_unit(part.read(0, part.shape[0])):
+            return f"{where} {wrong}; expected a unit row{remedy(wrong, self.name, True)}"
+        return f"{where} {wrong}; expected a unit row; normalize=True makes all rows unit"
+
+
+def row_dots(x: Array, y: Array) -> Array:
+    """The inner products x_i . y_i, shape (n,)."""
+    if hasattr(np, "vecdot"):  # NumPy 2: a BLAS call for each row
+        return np.asarray(np.vecdot(x, y))
+    return np.asarray(np.einsum("ij,ij->i", x, y))
+
+
+def as_tensor(value: Any, name: str) -> Tensor:  # noqa: ANN401
+    """A floating tensor of whatever holds numbers, without a copy where that is possible.
+
+    Args:
+        value: a tensor, an array, a data frame, anything with DLPack, or nested lists.
+        name: of the argument, in messages.
+
+    Raises:
+        ValueError: it holds no floating numbers.
+    """
+    if isinstance(value, Tensor):
+        found = value.detach()
+    elif isinstance(value, np.ndarray) or not hasattr(value, "__dlpack__"):
+        found = _from_array(value, name)
+    else:
+        try:
+            found = torch.utils.dlpack.from_dlpack(value)
+        except (BufferError, RuntimeError, TypeError):  # a device or a lock that torch lacks
+            found = _from_array(value, name)
+    if found.dtype not in FLOATS:
+        if found.is_floating_point():
+            return found.float()  # eight bits and less
+        raise ValueError(
+            f"{name}: expected floating numbers, got {found.dtype}; if these are embeddings, "
+            f"{name}.astype(float) of an array, or {name}.double() of a tensor, says so"
+        )
+    return found
+
+
+def as_rows(value: Any, name: str, normalize: bool = False) -> Rows:  # noqa: ANN401
+    """Rows of an array, see `as_tensor`; `Rows` stay what they are, but for `normalize`."""
+    if isinstance(value, Rows):
+        return Rows(value.parts, value.name, normalize or value.normalize)
+    found = as_tensor(value, name)
+    check_shape(found.shape, name)
+    return Rows([Held(found, name)], name, normalize)
+
+
+def _from_array(value: Any, name: str) -> Tensor:  # noqa: ANN401
+    if hasattr(value, "to_numpy"):
+        value = value.to_numpy()  # a data frame
+    try:
+        if isinstance(value, list | tuple) and value and isinstance(value[0], Tensor):
+            return torch.stack([as_tensor(row, name) for row in value])
+        array = np.asarray(value)
+    except (RuntimeError, TypeError, ValueError):
+        array = np.empty(0, object)
+    if array.dtype.name == "bfloat16":  # of ml_dtypes, which torch does not read
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    if array.dtype.kind not in "fiubc":
+        raise ValueError(
+            f"{name}: expected numbers of shape (N, D), got {type(value).__name__} of "
+            f"{array.dtype}; np.stack(list({name})) makes an array of rows that are arrays"
+        )
+    if array.dtype == np.longdouble:
+        array = array.astype(np.float64)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if any(stride < 0 for stride in array.strides):
+        array = array.copy()
+    with warnings.catch_warnings():
+        # What is read only stays so: nothing here writes on it.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(array)
