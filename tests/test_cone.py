@@ -162,14 +162,16 @@ def test_random_clip_in_training_mode_sees_its_batch() -> None:
 def test_bad_arguments() -> None:
     cases = [
         (lambda: mg.random_mlp(4, 2, "swish"), "activation: expected one of .*'swish'"),
-        (lambda: mg.random_mlp(0, 2), "width: .*above 0, got 0"),
-        (lambda: mg.random_mlp(4, 0), "depth: .*above 0, got 0"),
+        (lambda: mg.random_mlp(0, 2), "width: .*whole number from 1 .*got 0"),
+        (lambda: mg.random_mlp(2.5, 2), "width: .*whole number .*got 2.5"),
+        (lambda: mg.random_mlp(4, 0), "depth: .*got 0"),
         (lambda: mg.random_mlp(4, 2, scale=-1), "scale: .*above 0, got -1"),
         (
             lambda: mg.random_mlp(4, 2, layer_norm=True, batch_norm=True),
             "layer_norm, batch_norm: expected one",
         ),
         (lambda: mg.relu_cosine_recursion(0), "depth"),
+        (lambda: mg.relu_cosine_recursion("a", 2), "depth: .*got 'a'"),
         (lambda: mg.relu_cosine_recursion(3, cosine=1.1), "cosine: .*1.1"),
         (lambda: mg.layerwise_cosine([], gaussian(1, 4)), "x: expected at least 2"),
         (lambda: mg.random_clip("ViT-B-33"), "name: open_clip has no model 'ViT-B-33'"),

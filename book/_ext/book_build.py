@@ -52,6 +52,11 @@ def round_paths(svg: str) -> str:
     return re.sub(r'(?<= d=")[^"]+', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), svg)
 
 
+def same(path: Path, text: str) -> bool:
+    """Whether a file holds that text."""
+    return path.exists() and path.read_text("utf-8") == text
+
+
 class DarkFigures(SphinxTransform):
     """Put beside every SVG a copy in the colours of the dark page.
 
@@ -70,11 +75,12 @@ class DarkFigures(SphinxTransform):
             from modality_gap.book.plots import DARK  # takes seconds: only where a figure needs it
 
             dark_path = drawn / f"{path.stem}.dark.svg"
-            svg = round_paths(darken(path.read_text("utf-8"), DARK))
-            # Sphinx reads a page again when a file it shows is newer than the page.
-            if not dark_path.exists() or dark_path.read_text("utf-8") != svg:
-                drawn.mkdir(parents=True, exist_ok=True)
-                dark_path.write_text(svg, "utf-8")
+            light = round_paths(path.read_text("utf-8"))
+            drawn.mkdir(parents=True, exist_ok=True)
+            for target, svg in ((path, light), (dark_path, darken(light, DARK))):
+                # Sphinx reads a page again when a file it shows is newer than the page.
+                if target.is_relative_to(drawn) and not same(target, svg):
+                    target.write_text(svg, "utf-8")
             dark = image.deepcopy()
             dark["uri"] = "/" + Path(os.path.relpath(dark_path, self.env.srcdir)).as_posix()
             image["classes"].append("only-light")

@@ -11,9 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .checks import check_number, check_positive, check_whole
 from .sphere import mean_cosine, normalize
 
 Activation = Literal["linear", "tanh", "sigmoid", "relu", "leaky_relu", "gelu"]
+
+LARGEST = 1 << 30  # width and depth
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "linear": nn.Identity,
@@ -92,9 +95,9 @@ def random_mlp(
     """
     if activation not in ACTIVATIONS:
         raise ValueError(f"activation: expected one of {sorted(ACTIVATIONS)}, got {activation!r}")
-    for name, value in {"width": width, "depth": depth, "scale": scale}.items():
-        if value is not None and value <= 0:
-            raise ValueError(f"{name}: expected a number above 0, got {value}")
+    width, depth = check_whole(width, "width", 1, LARGEST), check_whole(depth, "depth", 1, LARGEST)
+    if scale is not None:
+        check_positive(scale, "scale")
     if layer_norm and batch_norm:
         raise ValueError("layer_norm, batch_norm: expected one of them, got both")
     # A stream of its own: inputs drawn from the same seed must not repeat the weights.
@@ -175,9 +178,8 @@ def relu_cosine_recursion(depth: int, width: int = 512, *, cosine: float = 0.0) 
 
     Source: the arc-cosine kernel of Cho & Saul (2009), applied to Liang et al. (2022), Fig. 2b.
     """
-    if depth < 1 or width < 1:
-        raise ValueError(f"depth, width: expected at least 1, got {depth} and {width}")
-    if not -1 <= cosine <= 1:
+    depth, width = check_whole(depth, "depth", 1, LARGEST), check_whole(width, "width", 1, LARGEST)
+    if not -1 <= check_number(cosine, "cosine") <= 1:
         raise ValueError(f"cosine: expected a number from -1 to 1, got {cosine}")
     q, c, cosines = float(width), width * cosine, [cosine]
     for _ in range(depth):

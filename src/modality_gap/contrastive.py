@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from .checks import check_pairs, check_positive
+from .checks import check_number, check_pairs
 from .sums import Contrast, Entropy
 
 Direction = Literal["both", "image_to_text", "text_to_image"]
@@ -42,8 +42,7 @@ def info_nce(
             f'direction: expected "both", "image_to_text" or "text_to_image", got {direction!r}'
         )
     check_pairs(x, y)
-    check_positive(temperature, "temperature")
-    tau = _scalar(temperature)
+    tau = _tau(temperature, x)
     own, rows, columns = Contrast.apply(x, y, tau)
     denominator = {
         "both": (rows + columns) / 2,
@@ -68,8 +67,7 @@ def info_nce_terms(x: Tensor, y: Tensor, temperature: float | Tensor) -> tuple[T
         ValueError: shapes differ, fewer than two rows, a row is not of unit length, or tau <= 0.
     """
     check_pairs(x, y)
-    check_positive(temperature, "temperature")
-    tau = _scalar(temperature)
+    tau = _tau(temperature, x)
     own, denominator, _ = Contrast.apply(x, y, tau)
     return -(own / tau).to(x.dtype), denominator
 
@@ -90,10 +88,12 @@ def softmax_entropy(x: Tensor, y: Tensor, temperature: float | Tensor) -> Tensor
         ValueError: shapes differ, fewer than two rows, a row is not of unit length, or tau <= 0.
     """
     check_pairs(x, y)
-    check_positive(temperature, "temperature")
-    entropy: Tensor = Entropy.apply(x, y, _scalar(temperature))
+    entropy: Tensor = Entropy.apply(x, y, _tau(temperature, x))
     return entropy
 
 
-def _scalar(temperature: float | Tensor) -> Tensor:
+def _tau(temperature: float | Tensor, x: Tensor) -> Tensor:
+    """The temperature as a scalar; ValueError unless cosines over it are finite numbers."""
+    if check_number(temperature, "temperature", above=0) <= (least := 2 / torch.finfo(x.dtype).max):
+        check_number(temperature, "temperature", above=least)
     return torch.as_tensor(temperature, dtype=torch.float64).reshape(())

@@ -147,7 +147,7 @@ def clusters(x: Tensor, y: Tensor, count: int) -> NDArray[np.int64]:
 
     check_pairs(x, y)
     count = check_whole(count, "count", 1, 2 * len(x), "2 N = ")
-    rows = torch.cat([x, y]).numpy()
+    rows = torch.cat([x, y]).detach().numpy()
     found = KMeans(count, n_init=10, random_state=0).fit_predict(rows)
     return np.asarray(found, dtype=np.int64).reshape(2, -1)
 
