@@ -17,7 +17,8 @@ from . import exercises
 WRITE_HERE = "*Your answer, in place of this line.*"
 CONFIG = """\
 # How nbgrader treats this course; its formgrader reads the file too.
-from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor, SanitizeHTML
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbgrader import preprocessors as steps
 
 from modality_gap.coursework.execute import BoxedExecute
