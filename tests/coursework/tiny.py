@@ -41,9 +41,9 @@ def made(path: Path = CHAPTER, variant: int = 1) -> NotebookNode:
     return notebook
 
 
-def released() -> NotebookNode:
+def released(path: Path = CHAPTER) -> NotebookNode:
     """What the student gets."""
-    return ClearHiddenTests().preprocess(made(), {})[0]
+    return ClearHiddenTests().preprocess(made(path), {})[0]
 
 
 def answered(

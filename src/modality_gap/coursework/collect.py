@@ -248,6 +248,7 @@ def rebuild(found: list[dict[str, Any]], release: NotebookNode) -> tuple[Noteboo
     answers: dict[str, str] = {}
     own: dict[tuple[str, bool], list[str]] = {}  # (exercise, after the answer): code
     notes, place, after = [], "", False
+    restored: set[str] = set()
     known = [next((name for name in cell["ids"] if name in by_id), "") for cell in found]
     for index, cell in enumerate(found):
         known[index] = known[index] or by_text.get(cell["source"], "")
@@ -271,6 +272,8 @@ def rebuild(found: list[dict[str, Any]], release: NotebookNode) -> tuple[Noteboo
         if label != place:
             place, after = label, False
         after = after or answer
+        if not answer and cell["code"] and cell["source"] not in ("", by_id[name].source):
+            restored.add(label or "the set-up")
         if answer and cell["source"].strip():
             if answers.get(name, cell["source"]) != cell["source"]:
                 notes.append(f"two answers to {label}; the later counts")
@@ -279,6 +282,8 @@ def rebuild(found: list[dict[str, Any]], release: NotebookNode) -> tuple[Noteboo
         if name in by_id:
             written = [answers[name]] if answers.get(name, WRITE_HERE) != WRITE_HERE else []
             answers[name] = "\n\n".join([*written, *texts])
+    if restored:
+        notes.append(f"changed cells of {', '.join(sorted(restored))} are as they were handed out")
     if found and not any(known):
         notes.append("nothing of the hand-out is left in it")
     if missing := len(set(by_id) - set(known)) if found else 0:

@@ -62,7 +62,11 @@ class Kernel:
         self.client.start_channels(stdin=False, hb=False)
         self.stack.callback(context.destroy, linger=0)
         self.stack.callback(self.client.stop_channels)
-        self.client.wait_for_ready(timeout=120)
+        try:
+            self.client.wait_for_ready(timeout=120)
+        except RuntimeError:
+            self.close()
+            raise
 
     def end(self) -> None:
         """Nothing of the box is left after this."""
@@ -94,8 +98,8 @@ class Kernel:
                     return not interrupted
             except Empty:
                 continue
-            except (ValueError, KeyError, TypeError, AttributeError):
-                continue  # no message of the protocol: whoever sent it
+            except Exception:  # no message of the protocol, nested without end, or forged
+                continue
 
     def interrupt(self) -> None:
         """Ask the kernel to raise KeyboardInterrupt."""

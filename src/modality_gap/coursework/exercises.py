@@ -136,11 +136,11 @@ def read(path: Path) -> Chapter:
             continue
         for kind, name, body in blocks(markdown, cell.source):
             if kind in ("exercise", "exercise-start"):
-                label = re.search(r"^:label:\s*(\S+)", body, re.MULTILINE)
-                if not label:
+                named = re.search(r"^:label:\s*(\S+)", body, re.MULTILINE)
+                if not named:
                     raise fail(f"exercise '{name}' has no :label:", name)
-                exercise = Exercise(label[1], name, without_options(body))
-                exercises[label[1]] = exercise
+                exercise = Exercise(named[1], name, without_options(body))
+                exercises[named[1]] = exercise
                 where = ("statement", exercise) if kind == "exercise-start" else where
             elif kind in ("solution", "solution-start"):
                 if name not in exercises:

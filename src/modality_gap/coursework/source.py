@@ -18,6 +18,7 @@ WRITE_HERE = "*Your answer, in place of this line.*"
 CONFIG = """\
 # How nbgrader treats this course; its formgrader reads the file too.
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbgrader import preprocessors as steps
 
 from modality_gap.coursework.execute import BoxedExecute
@@ -35,9 +36,12 @@ c.Autograde.autograde_preprocessors = [
     BoxedExecute, steps.SaveAutoGrades, steps.AssignLatePenalties, steps.CheckCellMetadata,
 ]
 c.GenerateFeedback.preprocessors = [
-    steps.GetGrades, steps.ClearHiddenTests, CSSHTMLHeaderPreprocessor,
+    steps.GetGrades, steps.ClearHiddenTests, SanitizeHTML, CSSHTMLHeaderPreprocessor,
 ]
-c.HTMLExporter.sanitize_html = True  # no HTML of a student's is live in the teacher's browser
+# No HTML of a student's is live in the teacher's browser: formgrader asks the exporter, feedback
+# has steps of its own.
+c.HTMLExporter.sanitize_html = True
+c.SanitizeHTML.enabled = True
 """
 
 
