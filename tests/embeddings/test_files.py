@@ -200,7 +200,7 @@ def bad(tmp_path: Path) -> list[tuple[Any, str]]:
             array("whole_numbers.npy", np.ones((3, 4), int)),
             "expected floating numbers, got torch.int64",
         ),
-        (tmp_path, "expected a folder with img_emb and text_emb"),
+        (tmp_path / "img", "expected a folder with img_emb and text_emb"),
         (
             [one, array("wide.npy", unit_rows(40, 9))],
             "captions: expected the shape of images.*one model",
