@@ -22,14 +22,9 @@ def test_the_example_of_a_public_name_gives_what_it_says(name: str) -> None:
         value, name, globs={"mg": mg, "torch": torch, "np": np}
     )
     assert any(each.examples for each in examples), f"{name} has no example"
-    if name in NEEDS:
-        pytest.importorskip(NEEDS[name])
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     for each in examples:
         assert runner.run(each).failed == 0
-
-
-NEEDS = {"random_clip": "open_clip", "encode_pairs": "open_clip", "GapMetric": "torchmetrics"}
 
 
 def test_every_module_can_be_imported_by_its_own_name() -> None:

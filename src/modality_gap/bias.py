@@ -28,6 +28,10 @@ def similarity_difference(x: Tensor, labels: Tensor) -> Tensor:
             or there is no pair of equal or no pair of different labels.
 
     Source: Schrodi et al. (2025), the parts of MOAD.
+
+    >>> x = torch.eye(3)[[0, 0, 1, 1]]
+    >>> mg.similarity_difference(x, torch.tensor([0, 0, 1, 1]))
+    tensor(1.)
     """
     check_unit(x, "x")
     _check_labels(labels, x.shape[:1], "labels")
@@ -52,6 +56,10 @@ def moad(x: Tensor, object_labels: Tensor, attribute_labels: Tensor) -> Tensor:
         ValueError: as `similarity_difference`, or attribute_labels is not of shape (N, A), A >= 1.
 
     Source: Schrodi et al. (2025), MOAD. All pairs i != j count.
+
+    >>> x = torch.eye(3)[[0, 0, 1, 1]]
+    >>> mg.moad(x, torch.tensor([0, 0, 1, 1]), torch.tensor([[0], [1], [0], [1]]))
+    tensor(1.5000)
     """
     check_unit(x, "x")
     _check_labels(object_labels, x.shape[:1], "object_labels")

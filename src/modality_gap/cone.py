@@ -92,6 +92,9 @@ def random_mlp(
         ValueError: unknown activation, width, depth or scale not positive, or both normalisations.
 
     Source: Liang et al. (2022), Fig. 2b.
+
+    >>> len(mg.random_mlp(width=8, depth=3))
+    3
     """
     if activation not in ACTIVATIONS:
         raise ValueError(f"activation: expected one of {sorted(ACTIVATIONS)}, got {activation!r}")
@@ -148,6 +151,10 @@ def layerwise_cosine(
             activation is zero or not finite.
 
     Source: Liang et al. (2022), section 2.2, Fig. 2b.
+
+    >>> network = mg.random_mlp(width=64, depth=2)
+    >>> mg.layerwise_cosine(network, torch.eye(64)).shape
+    torch.Size([3])
     """
     with torch.no_grad():
         cosines = [mean_cosine(normalize(inputs))]
@@ -177,6 +184,9 @@ def relu_cosine_recursion(depth: int, width: int = 512, *, cosine: float = 0.0) 
         ValueError: depth or width below 1, or cosine outside [-1, 1].
 
     Source: the arc-cosine kernel of Cho & Saul (2009), applied to Liang et al. (2022), Fig. 2b.
+
+    >>> mg.relu_cosine_recursion(depth=2)
+    tensor([0.0000, 0.3193, 0.4959], dtype=torch.float64)
     """
     depth, width = check_whole(depth, "depth", 1, LARGEST), check_whole(width, "width", 1, LARGEST)
     if not -1 <= check_number(cosine, "cosine") <= 1:

@@ -36,6 +36,9 @@ def info_nce(
             an unknown direction.
 
     Source: Radford et al. (2021), Fig. 3; van den Oord et al. (2018), equation 4.
+
+    >>> mg.info_nce(torch.eye(3), torch.eye(3), temperature=1)
+    tensor(0.5514)
     """
     if direction not in ("both", "image_to_text", "text_to_image"):
         raise ValueError(
@@ -65,6 +68,9 @@ def info_nce_terms(x: Tensor, y: Tensor, temperature: float | Tensor) -> tuple[T
 
     Raises:
         ValueError: shapes differ, fewer than two rows, a row is not of unit length, or tau <= 0.
+
+    >>> mg.info_nce_terms(torch.eye(3), torch.eye(3), temperature=1)
+    (tensor(-1.), tensor(1.5514))
     """
     check_pairs(x, y)
     tau = _tau(temperature, x)
@@ -86,6 +92,9 @@ def softmax_entropy(x: Tensor, y: Tensor, temperature: float | Tensor) -> Tensor
 
     Raises:
         ValueError: shapes differ, fewer than two rows, a row is not of unit length, or tau <= 0.
+
+    >>> mg.softmax_entropy(torch.eye(3), torch.eye(3), temperature=1)
+    tensor(0.9753)
     """
     check_pairs(x, y)
     entropy: Tensor = Entropy.apply(x, y, _tau(temperature, x))

@@ -37,6 +37,10 @@ def gap_vector(x: Tensor, y: Tensor) -> Tensor:
         ValueError: widths differ, fewer than two rows, or a row is not of unit length.
 
     Source: Liang et al. (2022), section 4.1.
+
+    >>> x, y = torch.eye(3), torch.eye(3).roll(1, 0)[:2]
+    >>> mg.gap_vector(x, y)
+    tensor([-0.1667,  0.3333, -0.1667])
     """
     check_sides(x, y)
     return _gap(x, y).to(x.dtype)
@@ -55,6 +59,10 @@ def l2m(x: Tensor, y: Tensor) -> Tensor:
         ValueError: widths differ, fewer than two rows, or a row is not of unit length.
 
     Source: Liang et al. (2022), section 4.1; named L2M by Schrodi et al. (2025).
+
+    >>> x = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    >>> mg.l2m(x, -x)
+    tensor(2.)
     """
     check_sides(x, y)
     return torch.linalg.vector_norm(_gap(x, y)).to(x.dtype)
@@ -73,6 +81,10 @@ def l2i(x: Tensor, y: Tensor) -> Tensor:
         ValueError: shapes differ, fewer than two rows, or a row is not of unit length.
 
     Source: Schrodi et al. (2025).
+
+    >>> x = torch.eye(2)
+    >>> mg.l2i(x, -x)
+    tensor(2.)
     """
     check_pairs(x, y)
     total: Tensor = Distances.apply(x, y, 1.0)
@@ -97,6 +109,10 @@ def rmg(x: Tensor, y: Tensor) -> Tensor:
             both modalities are one point, where the ratio is 0 / 0.
 
     Source: Schrodi et al. (2025), relative modality gap.
+
+    >>> x = torch.eye(4)
+    >>> mg.rmg(x, x.roll(1, 0))  # pairs as far apart as strangers
+    tensor(0.5000)
     """
     check_pairs(x, y)
     n = len(x)
@@ -124,6 +140,10 @@ def gap_share(x: Tensor, y: Tensor) -> Tensor:
             coincide, so that there is nothing to share.
 
     Source: Schrodi et al. (2025), few dimensions carry the gap.
+
+    >>> x = torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    >>> mg.gap_share(x, x.roll(1, 1))
+    tensor([0.5000, 0.5000, 0.0000])
     """
     check_sides(x, y)
     squares = _gap(x, y) ** 2
@@ -155,6 +175,10 @@ def modality_separability(x: Tensor, y: Tensor, folds: int | None = None, seed: 
     Raises:
         ValueError: widths differ, fewer than two rows, a row is not of unit length, or folds or
             seed is out of range.
+
+    >>> x, y = mg.load_embeddings("mini-clip-k3")
+    >>> mg.modality_separability(x[:50], y[:50])
+    0.82
     """
     check_sides(x, y)
     n = min(len(x), len(y))
@@ -203,6 +227,11 @@ def shift(x: Tensor, y: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
             finite, or a moved row is zero.
 
     Source: Liang et al. (2022), section 4.2.
+
+    >>> x = torch.tensor([[0.6, 0.8], [1.0, 0.0]])
+    >>> a, b = mg.shift(x, x.flip(1), 0.5)  # halfway for both
+    >>> mg.l2m(a, b) < mg.l2m(x, x.flip(1))
+    tensor(True)
     """
     alpha = check_number(alpha, "alpha")
     delta = gap_vector(x, y)
@@ -235,6 +264,12 @@ def loss_landscape(
             zero, a temperature is not above 0, nothing is given, or batch_size is out of range.
 
     Source: Liang et al. (2022), Fig. 3b-d.
+
+    >>> x = mg.normalize(torch.tensor([[1.0, 2.0], [3.0, 4.0], [0.0, 1.0]]))
+    >>> y = mg.normalize(torch.tensor([[2.0, 1.0], [1.0, 1.0], [-1.0, 1.0]]))
+    >>> table = mg.loss_landscape(x, y, alphas=[0, 0.5], temperatures=[0.1])
+    >>> table.loss.round(3).to_list()
+    [0.766, 0.684]
     """
     shifts, taus = _grid(x, y, alphas, temperatures)
     landscape = Landscape(x, y, _batch(x, batch_size))
@@ -264,6 +299,10 @@ def loss_minimum(
 
     Raises:
         ValueError: as `loss_landscape`, or fewer than two alphas.
+
+    >>> x, y = mg.load_embeddings("mini-clip-k3")
+    >>> mg.loss_minimum(x[:100], y[:100], [0.05]).alpha.round(3).to_list()
+    [0.119]
     """
     from scipy.optimize import minimize_scalar
 

@@ -74,6 +74,10 @@ class Measured:
         intervals: of most of them, (low, high), which 95 % of such samples of pairs would give.
         notes: what has to be known: copies, samples, what was left out.
         cosines: some of each kind, for the picture.
+
+    >>> measured = mg.measure(torch.eye(4), torch.eye(4).roll(1, 0), name="mine")
+    >>> measured.table().loc["l2i", "value"].round(4)
+    np.float64(1.4142)
     """
 
     name: str

@@ -79,6 +79,10 @@ def alignment(x: Tensor, y: Tensor, alpha: float = 2) -> Tensor:
         ValueError: shapes differ, fewer than two rows, a row is not of unit length, alpha <= 0.
 
     Source: Wang & Isola (2020), section 4.1.
+
+    >>> x = torch.eye(3)
+    >>> mg.alignment(x, x.roll(1, 0))  # orthogonal pairs
+    tensor(2.)
     """
     check_pairs(x, y)
     total: Tensor = Distances.apply(x, y, check_positive(alpha, "alpha"))
@@ -102,6 +106,9 @@ def uniformity(x: Tensor, t: float = 2) -> Tensor:
         ValueError: fewer than two rows, a row is not of unit length, t <= 0.
 
     Source: Wang & Isola (2020), section 4.1.
+
+    >>> mg.uniformity(torch.eye(3))  # all squared distances are 2
+    tensor(-4.)
     """
     check_unit(x, "x")
     total: Tensor = LogPotential.apply(x, check_positive(t, "t"))
@@ -123,6 +130,9 @@ def mean_cosine(x: Tensor) -> Tensor:
         ValueError: fewer than two rows, or a row is not of unit length.
 
     Source: Liang et al. (2022), section 2 (cone effect, Fig. 2a).
+
+    >>> mg.mean_cosine(torch.eye(3))
+    tensor(0.)
     """
     check_unit(x, "x")
     return cosine_of_sums(*row_sums(x), len(x)).to(x.dtype)
@@ -139,6 +149,11 @@ def paired_cosine(x: Tensor, y: Tensor) -> Tensor:
 
     Raises:
         ValueError: shapes differ, fewer than two rows, or a row is not of unit length.
+
+    >>> x = mg.normalize(torch.tensor([[1.0, 2.0], [3.0, 4.0], [0.0, 1.0]]))
+    >>> y = mg.normalize(torch.tensor([[2.0, 1.0], [1.0, 1.0], [-1.0, 1.0]]))
+    >>> mg.paired_cosine(x, y)
+    tensor(0.8324)
     """
     check_pairs(x, y)
     own: Tensor = PairSums.apply(x, y)[-1]

@@ -159,11 +159,12 @@ def _unpack(archive: Path, folder: Path) -> None:
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
-                stem, _, ending = member.name.partition(".")
+                folder_name, _, name = member.name.rpartition("/")
+                stem, _, ending = name.partition(".")
                 ending = "." + ending.lower()
                 source = tar.extractfile(member) if member.isfile() else None
                 if source is not None and ending in (*PICTURES, ".txt"):
-                    number = stems.setdefault(stem, len(stems))
+                    number = stems.setdefault(f"{folder_name}/{stem}", len(stems))
                     with (folder / f"{number:09}{ending}").open("wb") as file:
                         shutil.copyfileobj(source, file)
     except tarfile.TarError as error:

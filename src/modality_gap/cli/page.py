@@ -41,7 +41,7 @@ after each way to close it, and what to do for which task.
 STYLE = """\
 :root{color-scheme:light dark}
 body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}
-svg{max-width:100%;height:auto;font:12px system-ui,sans-serif}h2{margin-top:2.5rem}
+svg{width:40rem;max-width:100%;height:auto;font:12px system-ui,sans-serif}h2{margin-top:2.5rem}
 table{border-collapse:collapse;font-size:14px}td,th{padding:.15rem .6rem;text-align:right}
 td:last-child,th:first-child{text-align:left}.wide{overflow-x:auto}small{opacity:.8}
 """
@@ -50,21 +50,21 @@ CHAPTERS = {
     6: ("06_moving_the_gap", "Why not simply close the gap?"),
     10: ("10_closing_the_gap", "For which task should the gap be closed?"),
 }
-# What chapters 3 and 10 find, for models like theirs; the numbers above are of this one.
+# What chapters 3 and 10 find of their models.
 ADVICE = (
+    ("a list of one kind: images for a text, or texts for an image", "leave the gap alone", 10),
+    ("zero-shot names", "leave the gap alone", 10),
     (
-        "find images by text, or texts by image",
-        "leave the gap: the order within one kind hardly needs it closed",
+        "one list of images and texts, in which the partner is sought",
+        "leave the embeddings, calibrate the scores: modality-gap fit kinds",
         10,
     ),
-    ("one list of images and texts", "calibrated scores (fit kinds); no embedding moves", 10),
     (
-        "clusters of images and texts together",
-        "centring or standardisation, fitted on pairs of your own",
+        "lists and clusters in which both kinds of one label are wanted",
+        "centre, and fit a new temperature: modality-gap fit centring",
         10,
     ),
-    ("say whether one caption fits", "no fixed cosine: compare with the cosines of wrong pairs", 3),
-    ("probabilities from cosines", "refit the temperature after whatever is changed", 10),
+    ("does this caption fit?", "compare with the cosines of wrong pairs, not with a number", 3),
 )
 
 
@@ -186,7 +186,8 @@ def _sizes(measured: Measured, others: dict[str, dict[str, float]]) -> str:
 
 def _landscape(measured: Measured, x: Tensor, y: Tensor) -> str:
     rest = measured.values["temperature"]
-    temperatures = sorted({COLD, 0.1, *([round(rest, 4)] if np.isfinite(rest) else [])})
+    others = [value for value in (COLD, 0.1) if not 2 / 3 < value / rest < 3 / 2]
+    temperatures = sorted([*others, *([rest] if np.isfinite(rest) else [])])
     table = loss_landscape(x, y, ALPHAS, temperatures)
     curves = []
     for temperature, part in table.groupby("temperature"):
@@ -234,9 +235,10 @@ def _lists(x: Tensor, y: Tensor) -> str:
     lines = "".join(_line(*row) for row in rows)
     return (
         f"<p>Each image and each text looks for its partner among {2 * len(judged[0]):,} images "
-        f"and texts. Methods were fitted on {half:,} other pairs.</p><div class=wide><table><thead><tr>"
-        "<th>method</th><th>images first</th><th>texts first</th><th>in lists of one kind, images"
-        f"</th><th>texts</th></tr></thead><tbody>{lines}</tbody></table></div>"
+        f"and texts. Methods were fitted on {half:,} other pairs.</p><div class=wide><table>"
+        "<thead><tr><th>method</th><th>images first</th><th>texts first</th>"
+        f"<th>in lists of one kind, images</th><th>texts</th></tr></thead>"
+        f"<tbody>{lines}</tbody></table></div>"
     )
 
 
@@ -251,7 +253,10 @@ def _advice(book: str) -> str:
         f"<tr><th>{task}</th><td>{what} ({_chapter(number, book)})</td></tr>"
         for task, what, number in ADVICE
     )
-    return f"<div class=wide><table><tbody>{rows}</tbody></table></div>"
+    return (
+        "<p>What the book found of its small models and of one published CLIP; the lists above are "
+        f"of yours.</p><div class=wide><table><tbody>{rows}</tbody></table></div>"
+    )
 
 
 def _chapter(number: int, book: str) -> str:

@@ -35,6 +35,12 @@ class Pairs:
         images, captions: rows, (N, D) and (M, D).
         owner: of each caption the row of its image, (M,); None: row i of both is a pair.
         name: of the files.
+
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "both.npz"
+    >>> np.savez(path, images=np.eye(4), texts=np.eye(4))
+    >>> mg.open_pairs(path).images.shape
+    (4, 4)
     """
 
     images: Rows

@@ -18,6 +18,8 @@ ENDINGS = (".safetensors", ".npy", ".npz", ".pt", ".pth", ".parquet")
 OWNERS = ("owner", "owners", "image_index")  # names of whose caption is whose
 SIDES = ("images", "texts")
 SAFE = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+# What reading a damaged file of torch.save may raise.
+NO_TENSORS = (AttributeError, EOFError, ImportError, LookupError, RuntimeError, ValueError)
 LFS = b"version https://git-lfs"
 
 
@@ -88,12 +90,7 @@ def check_file(path: Path) -> None:
     if not path.is_file():
         if path.is_dir():
             raise ValueError(f"{path}: expected a file, it is a folder")
-        near = (
-            f"; {path.parent} has {len(list(path.parent.glob('*')))} files"
-            if path.parent.is_dir()
-            else ""
-        )
-        raise FileNotFoundError(f"{path}: there is no such file{near}")
+        raise FileNotFoundError(f"{path}: there is no such file")
     with path.open("rb") as file:
         start = file.read(len(LFS))
     if start == LFS:
@@ -161,6 +158,8 @@ def _held(path: Path, array: Any, name: str | None = None) -> dict[str, Part]:  
 
 
 def _npz(path: Path) -> dict[str, Part]:
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path}: it is cut short or no .npz file; copy it again")
     found: dict[str, Part] = {}
     with np.load(path, allow_pickle=False) as file:
         for name in file.files:
@@ -181,7 +180,7 @@ def _torch(path: Path) -> dict[str, Part]:
 
     try:
         value = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except (*NO_TENSORS, pickle.UnpicklingError) as error:
         reason = " ".join(str(error).split())[:120]
         raise ValueError(
             f"{path}: it holds more than tensors, or is no file of torch.save; nothing of it is "

@@ -85,6 +85,10 @@ def encode_pairs(
         ImportError: open_clip is not installed; the message says how to install it.
         ConnectionError: weights have to be downloaded, and their server cannot be reached.
         OSError: `out` cannot be written; known before anything is encoded.
+
+    >>> x, y = mg.encode_pairs(  # doctest: +SKIP
+    ...     "ViT-B-32", ["cat.jpg", "dog.jpg"], ["a cat", "a dog"], pretrained="openai"
+    ... )
     """
     encoder, places = prepare(model, images, captions, owner, pretrained, out, batch_size)
     tell_cut(encoder, captions)

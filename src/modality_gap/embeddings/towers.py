@@ -29,6 +29,8 @@ def random_clip(name: str = "ViT-B-32", seed: int = 0, *, training: bool = False
     Raises:
         ValueError: open_clip has no configuration of that name.
         ImportError: open_clip is not installed; the message says how to install it.
+
+    >>> model = mg.random_clip("ViT-S-32-alt", seed=1)  # doctest: +SKIP
     """
     import_open_clip()
     import open_clip
@@ -56,6 +58,11 @@ def encode(encoder: Callable[[Tensor], Tensor], inputs: Tensor, batch_size: int 
 
     Raises:
         ValueError: an embedding is zero or not finite.
+
+    >>> mg.encode(lambda batch: 2 * batch, torch.eye(3), batch_size=2)
+    tensor([[1., 0., 0.],
+            [0., 1., 0.],
+            [0., 0., 1.]])
     """
     batches = inputs.split(batch_size)
     with torch.no_grad():
