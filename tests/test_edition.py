@@ -200,6 +200,25 @@ def test_an_exercise_waits_for_an_answer(book: Path) -> None:
     ]
 
 
+def test_a_book_without_solutions(tmp_path: Path) -> None:
+    """Nothing of the built site has a line of one: pages, notebooks, search index."""
+    make(tmp_path, {"01_cone": CONE}, {"glossary": GLOSSARY})
+    status, printed = build(tmp_path, BOOK_SOLUTIONS="none")
+    assert status == 0, printed
+    written = [path for path in (tmp_path / "_build" / "html").rglob("*") if path.is_file()]
+    texts = {path.name: path.read_bytes() for path in written}
+    assert b"find_spec" in texts["01_cone.ipynb"]
+    assert b"count on" in texts["01_cone.ipynb"], "the check stays"
+    for name, text in texts.items():
+        assert b"x + one" not in text, name
+        assert b"And that" not in text, name
+        assert b"hidden = one" not in text, name
+
+    status, printed = build(tmp_path, BOOK_SOLUTIONS="some")
+    assert status == 1
+    assert "BOOK_SOLUTIONS is none or all, not some" in printed
+
+
 def test_all_notebooks_come_as_one_archive(book: Path) -> None:
     with zipfile.ZipFile(book / "_build" / "html" / edition.ZIP) as archive:
         assert set(archive.namelist()) == {"README.md", "data/README.md", "01_cone.ipynb"}

@@ -27,11 +27,13 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.errors import ConfigError
 from sphinx.util import logging
+from sphinx_exercise.nodes import solution_node
 
 from edition_text import Links, Markdown
 from execute_pages import Page
-from removed import taken_away
+from removed import has, taken_away
 
 if TYPE_CHECKING:
     from modality_gap.coursework.exercises import Exercise
@@ -47,11 +49,14 @@ logger = logging.getLogger(__name__)
 #                           is published from has them, for example
 #                           https://github.com/owner/name/blob/gh-pages/edition
 #   BOOK_SITE_URL           where the website is; notebooks link to its glossary and references
+#   BOOK_SOLUTIONS          "none" leaves the solutions of all exercises out of pages, notebooks, PDF
+#                           and search, for the weeks before a deadline
 SETTINGS = {
     "book_repository_url": ("BOOK_REPOSITORY_URL", ""),
     "book_repository_branch": ("BOOK_REPOSITORY_BRANCH", "main"),
     "book_notebooks_url": ("BOOK_NOTEBOOKS_URL", ""),
     "book_site_url": ("BOOK_SITE_URL", ""),
+    "book_solutions": ("BOOK_SOLUTIONS", "all"),
 }
 EDITION = "edition"  # the folder on the site
 ZIP = "mind-the-modality-gap-notebooks.zip"
@@ -77,9 +82,24 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for name, (variable, default) in SETTINGS.items():
         app.add_config_value(name, os.environ.get(variable, default).rstrip("/"), "html")
     app.add_role("edition", link_role)
+    app.connect("config-inited", check_solutions)
+    app.connect("doctree-resolved", remove_solutions)
     app.connect("html-page-context", add_notebook)
     app.connect("build-finished", pack)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def check_solutions(app: Sphinx, config: Config) -> None:
+    """Refuse what is neither with nor without solutions."""
+    if config.book_solutions not in ("all", "none"):
+        raise ConfigError(f"BOOK_SOLUTIONS is none or all, not {config.book_solutions}")
+
+
+def remove_solutions(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Take the solutions out of a page, if it is to have none."""
+    if app.config.book_solutions == "none":
+        for node in list(doctree.findall(solution_node)):
+            node.parent.remove(node)
 
 
 def link_role(
@@ -194,12 +214,14 @@ class Edition:
             about: a sentence on this edition, shown below the title.
             install: code of the first cell.
         """
-        self.name, self.about = page.name, about
-        self.markdown = Markdown(lambda element, text: links.convert(page.name, element, text))
-        shown = (cell for cell in page.code if "remove-cell" not in cell.metadata.get("tags", []))
-        self.code = iter(shown)
         from modality_gap.coursework import exercises  # takes a second: imports PyTorch
 
+        self.name, self.about = page.name, about
+        self.markdown = Markdown(lambda element, text: links.convert(page.name, element, text))
+        # What belongs to an exercise comes with it.
+        self.code = iter(
+            [cell for cell in page.code if not has(cell, "remove-cell", *exercises.ROLES)]
+        )
         self.exercises = {item.label: item for item in exercises.read(path).exercises}
         self.text: list[str] = []  # HTML that waits for its cell
         self.cells: list[NotebookNode] = [new_code_cell(install, metadata=FOLDED)]
@@ -293,11 +315,9 @@ class Edition:
     def prose(self, element: Tag) -> Iterator[str]:
         """HTML of what stands in an exercise or a solution beside its cells."""
         for child in element.find_all(True, recursive=False):
-            if "cell" in child.get("class", []):
-                next(self.code)
-            elif child.name == "section":
+            if child.name == "section":
                 yield from self.prose(child)
-            else:
+            elif "cell" not in child.get("class", []):
                 yield str(child)
 
 
