@@ -153,6 +153,6 @@ def test_bad_arguments() -> None:
 def test_a_temperature_that_no_cosine_survives_is_refused() -> None:
     x, y = pairs()
     for function in (mg.info_nce, mg.info_nce_terms, mg.softmax_entropy):
-        with pytest.raises(ValueError, match="temperature: .* above 5"):
+        with pytest.raises(ValueError, match=r"temperature: .* above 5"):
             function(x.float(), y.float(), 1e-40)
     assert torch.isfinite(mg.info_nce(x.float(), y.float(), 1e-37))

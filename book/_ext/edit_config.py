@@ -36,7 +36,7 @@ ChapterDumper.add_representer(str, in_lines)
 
 def layout(path: Path) -> str:
     """What JupyterLab writes when a chapter is opened and saved."""
-    config = load_jupytext_config(str(path))
+    config = load_jupytext_config(__file__)
     return jupytext.writes(jupytext.read(path, config=config), fmt="md:myst", config=config)
 
 

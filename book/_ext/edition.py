@@ -49,8 +49,8 @@ logger = logging.getLogger(__name__)
 #                           is published from has them, for example
 #                           https://github.com/owner/name/blob/gh-pages/edition
 #   BOOK_SITE_URL           where the website is; notebooks link to its glossary and references
-#   BOOK_SOLUTIONS          "none" leaves the solutions of all exercises out of pages, notebooks, PDF
-#                           and search, for the weeks before a deadline
+#   BOOK_SOLUTIONS          "none" leaves the solutions of all exercises out of pages, notebooks,
+#                           PDF and search, for the weeks before a deadline
 SETTINGS = {
     "book_repository_url": ("BOOK_REPOSITORY_URL", ""),
     "book_repository_branch": ("BOOK_REPOSITORY_BRANCH", "main"),
