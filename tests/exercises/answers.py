@@ -21,6 +21,7 @@ from modality_gap.coursework import exercises
 from modality_gap.coursework.exercises import Chapter, Exercise
 
 ROOT = Path(__file__).parents[2]
+VARIANT = re.compile(r"^VARIANT = 1$", re.MULTILINE)
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.md"))
 
 
@@ -75,8 +76,19 @@ def run(code: str, names: dict[str, Any]) -> None:
     exec(compile(code, "<cell>", "exec"), names)
 
 
-def outcome(answer: Answer) -> str:
-    """ "" if all tests of the exercise pass, else the error; in a process of its own."""
+def variants(item: Exercise) -> tuple[int, ...]:
+    """The variants of an exercise: three if a given cell says VARIANT = 1."""
+    return (1, 2, 3) if any(VARIANT.search(cell.source) for cell in item.of("given")) else (1,)
+
+
+def outcome(answer: Answer, variant: int = 1, seed: int = 0) -> str:
+    """ "" if all tests of the exercise pass, else the error; in a process of its own.
+
+    Args:
+        answer: to judge.
+        variant: of the numbers that the exercise gives.
+        seed: that hidden tests draw from.
+    """
     names, item = setup(answer.chapter), exercise(answer.chapter, answer.label)
     reader, writer = os.pipe()
     if child := os.fork():
@@ -87,8 +99,9 @@ def outcome(answer: Answer) -> str:
         return json.loads(said) if said else "the process died"
     error = ""
     try:
+        names["SEED"] = seed
         for cell in item.of("given"):
-            run(cell.source, names)
+            run(VARIANT.sub(f"VARIANT = {variant}", cell.source), names)
         run(answer.code, names)
         for cell in item.of("test", "hidden-test"):
             run(cell.source, names)

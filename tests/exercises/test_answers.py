@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from answers import CHAPTERS, Answer, collect, exercise, outcome, read
+from answers import CHAPTERS, Answer, collect, exercise, outcome, read, variants
 
 HELD = [answer for chapter in CHAPTERS for answer in collect(chapter)]
 
@@ -26,12 +26,14 @@ def test_a_right_answer_passes_and_a_wrong_one_fails(answer: Answer) -> None:
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
-def test_the_solution_passes_and_the_stub_does_not(chapter: Path) -> None:
+def test_the_solution_passes_in_every_variant_and_the_stub_does_not(chapter: Path) -> None:
     for item in read(chapter).exercises:
         if cells := item.of("solution"):
             solution = "\n".join(cell.source for cell in cells)
             right = Answer(chapter, item.label, "right", "solution", solution)
-            assert outcome(right) == "", item.label
+            for variant in variants(item):
+                told = f"{item.label}, variant {variant}"
+                assert outcome(right, variant, seed=variant) == "", told
             assert outcome(right._replace(code=item.stub)), f"{item.label}: the stub passes"
 
 
