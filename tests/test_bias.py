@@ -3,6 +3,7 @@ import math
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -233,3 +234,12 @@ def entropy_of(outcomes: list[Any]) -> float:
 def test_information_of_captions_that_cannot_be(k: int) -> None:
     with pytest.raises(ValueError, match="k: expected 0 to 5"):
         caption_information(k)
+
+
+def test_labels_may_be_arrays_as_data_sets_give_them() -> None:
+    x = unit_rows(6, 3)
+    labels, attributes = np.array([0, 0, 1, 1, 2, 2], np.uint8), np.array([[0], [1]] * 3)
+    expected = mg.moad(x, torch.from_numpy(labels).long(), torch.from_numpy(attributes))
+    assert mg.moad(x, labels, attributes).equal(expected)
+    with pytest.raises(ValueError, match=r"labels: expected a torch\.Tensor or an array .* list"):
+        mg.similarity_difference(x, labels.tolist())

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = [
-    *(ROOT / "book" / name for name in ("intro.md", "conclusion.md", "experiments.md")),
+    *(ROOT / "book" / name for name in ("intro.md", "conclusion.md", "experiments.md", "measure.md")),
     *sorted((ROOT / "notebooks").glob("*.md")),
 ]
 MEGABYTE = 2**20

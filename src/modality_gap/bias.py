@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .checks import check_unit
 from .sums import ClassSquares
 
+Labels: TypeAlias = Tensor | NDArray[Any]
 
-def similarity_difference(x: Tensor, labels: Tensor) -> Tensor:
+
+def similarity_difference(x: Tensor, labels: Labels) -> Tensor:
     """How much closer embeddings are that share a label.
 
     Mean cosine over all pairs i != j of equal labels, minus that over all pairs of different
@@ -18,7 +24,8 @@ def similarity_difference(x: Tensor, labels: Tensor) -> Tensor:
 
     Args:
         x: unit rows, shape (N, D).
-        labels: integers, shape (N,), with at least two classes and one class of two rows.
+        labels: integers, a tensor or an array of shape (N,), with at least two classes and one
+            class of two rows.
 
     Returns:
         Scalar in [-2, 2]. Differentiable in x.
@@ -34,11 +41,12 @@ def similarity_difference(x: Tensor, labels: Tensor) -> Tensor:
     tensor(1.)
     """
     check_unit(x, "x")
-    _check_labels(labels, x.shape[:1], "labels")
-    return _differences(x, {"labels": labels})[0].to(x.dtype)
+    found = _labels(labels, x, "labels")
+    _check_labels(found, x.shape[:1], "labels")
+    return _differences(x, {"labels": found})[0].to(x.dtype)
 
 
-def moad(x: Tensor, object_labels: Tensor, attribute_labels: Tensor) -> Tensor:
+def moad(x: Tensor, object_labels: Labels, attribute_labels: Labels) -> Tensor:
     """Modality object attribute difference: how much more embeddings say of object than attributes.
 
     `similarity_difference` of the object, minus its mean over the attributes. 0: no bias;
@@ -62,15 +70,17 @@ def moad(x: Tensor, object_labels: Tensor, attribute_labels: Tensor) -> Tensor:
     tensor(1.5000)
     """
     check_unit(x, "x")
-    _check_labels(object_labels, x.shape[:1], "object_labels")
-    if not isinstance(attribute_labels, Tensor) or attribute_labels.ndim != 2:
+    objects = _labels(object_labels, x, "object_labels")
+    attributes = _labels(attribute_labels, x, "attribute_labels")
+    _check_labels(objects, x.shape[:1], "object_labels")
+    if attributes.ndim != 2:
         raise ValueError("attribute_labels: expected a torch.Tensor of shape (N, A)")
-    count = max(1, attribute_labels.shape[1])
-    _check_labels(attribute_labels, (len(x), count), "attribute_labels")
+    count = max(1, attributes.shape[1])
+    _check_labels(attributes, (len(x), count), "attribute_labels")
     found = _differences(
         x,
-        {"object_labels": object_labels}
-        | {f"attribute_labels, column {i}": part for i, part in enumerate(attribute_labels.T)},
+        {"object_labels": objects}
+        | {f"attribute_labels, column {i}": part for i, part in enumerate(attributes.T)},
     )
     return (found[0] - found[1:].mean()).to(x.dtype)
 
@@ -90,9 +100,19 @@ def _differences(x: Tensor, labels: dict[str, Tensor]) -> Tensor:
     return (own - squares) / pairs - (total - own) / (len(x) * (len(x) - 1) - pairs)
 
 
-def _check_labels(labels: Tensor, shape: tuple[int, ...], name: str) -> None:
+def _labels(labels: Labels, x: Tensor, name: str) -> Tensor:
+    """Labels as a tensor; data sets give arrays."""
+    if isinstance(labels, np.ndarray) and labels.dtype.kind in "iu":
+        return torch.from_numpy(labels.astype(np.int64)).to(x.device)
     if not isinstance(labels, Tensor):
-        raise ValueError(f"{name}: expected a torch.Tensor, got {type(labels).__name__}")
+        raise ValueError(
+            f"{name}: expected a torch.Tensor or an array of integers, got "
+            f"{type(labels).__name__}; torch.as_tensor makes one"
+        )
+    return labels
+
+
+def _check_labels(labels: Tensor, shape: tuple[int, ...], name: str) -> None:
     if labels.is_floating_point() or labels.is_complex():
         raise ValueError(f"{name}: expected integers, got {labels.dtype}")
     if labels.shape != shape:

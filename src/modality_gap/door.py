@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import warnings
 from collections.abc import Iterator, Sequence
@@ -22,8 +23,10 @@ from .checks import (
 )
 from .sums import UnitRows
 
-# Numbers of a block that is read at once: 2 MiB of float64, which stay in a processor's cache.
-BLOCK = 2**18
+# Numbers of a block that is worked on at once: half a MiB of float64, which a cache holds.
+BLOCK = 2**16
+PIECES = 16  # blocks that are read from a file at once
+PLAIN = (torch.float32, torch.float64)
 FLOATS = (torch.float64, torch.float32, *HALVES)
 
 
@@ -92,10 +95,12 @@ class Rows:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, int]]:
-        """Where blocks of at most BLOCK numbers begin and end."""
+    def blocks(
+        self, start: int = 0, stop: int | None = None, several: int = 1
+    ) -> Iterator[tuple[int, int]]:
+        """Where blocks of at most BLOCK numbers, or of several times as many, begin and end."""
         stop = len(self) if stop is None else stop
-        size = max(1, BLOCK // self.shape[1])
+        size = several * max(1, BLOCK // self.shape[1])
         for first in range(start, stop, size):
             yield first, min(first + size, stop)
 
@@ -121,6 +126,32 @@ class Rows:
         rows, squares = zip(*found, strict=True)
         return np.concatenate(rows), np.concatenate(squares)
 
+    def arrays(self, part: range) -> Iterator[tuple[Array, Array]]:
+        """`read_array` of one block after the other, in a block's memory that is used again.
+
+        A file is read in larger pieces than are worked on.
+        """
+        width = self.shape[1]
+        size = max(1, BLOCK // width)
+        memory = np.empty((size, width))
+        for start, stop in self.blocks(part.start, part.stop, PIECES):
+            yield from self._within(start, stop, memory)
+
+    def _within(self, start: int, stop: int, memory: Array) -> Iterator[tuple[Array, Array]]:
+        place = bisect.bisect_right(self.ends, start)
+        before = self.ends[place] - self.parts[place].shape[0]
+        if stop > self.ends[place] or self.parts[place].dtype not in PLAIN:
+            for first, last in self.blocks(start, stop):
+                yield self.read_array(first, last)
+            return
+        part = self.parts[place]
+        raw = part.read(start - before, stop - before).numpy()
+        for first in range(0, len(raw), len(memory)):
+            rows = raw[first : first + len(memory)]
+            found = memory[: len(rows)]
+            np.copyto(found, rows)
+            yield self._check_rows(found, part, start - before + first)
+
     def take(self, places: Tensor) -> Tensor:
         """Unit rows in float64 by their places, in any order."""
         found = torch.empty(len(places), self.shape[1], dtype=torch.float64)
@@ -138,8 +169,9 @@ class Rows:
         return found
 
     def _checked(self, part: Part, start: int, stop: int) -> tuple[Array, Array]:
-        raw = part.read(start, stop)
-        rows: Array = raw.double().numpy()
+        return self._check_rows(part.read(start, stop).double().numpy(), part, start)
+
+    def _check_rows(self, rows: Array, part: Part, start: int) -> tuple[Array, Array]:
         with np.errstate(over="ignore", invalid="ignore"):  # what is wrong is told below
             squares = row_dots(rows, rows)
         if self.trusted:

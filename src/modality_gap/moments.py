@@ -68,8 +68,9 @@ class Moments:
         own = row_dots(partners, y)
         self.own += float(own.sum())
         apart = squares + theirs - 2 * own
-        near = apart < NEAR  # where the difference of large numbers would be rounding
-        apart[near] = np.square(partners[near] - y[near]).sum(axis=1)
+        if apart.min() < NEAR:  # where the difference of large numbers would be rounding
+            near = apart < NEAR
+            apart[near] = np.square(partners[near] - y[near]).sum(axis=1)
         self.distance += float(np.sqrt(apart).sum())
         self.distance_squared += float(apart.sum())
 
@@ -135,9 +136,8 @@ def _threads(function: Callable[[range], Moments], parts: Sequence[range]) -> li
 def sum_pairs(images: Rows, captions: Rows, part: range) -> Moments:
     """The moments of some pairs."""
     total = Moments.zero(images.shape[1])
-    for start, stop in images.blocks(part.start, part.stop):
-        x, squares_x = images.read_array(start, stop)
-        y, squares_y = captions.read_array(start, stop)
+    blocks = zip(images.arrays(part), captions.arrays(part), strict=True)
+    for (x, squares_x), (y, squares_y) in blocks:
         total.add_images(x, squares_x)
         total.add_captions(y, squares_y, x, squares_x)
     return total

@@ -143,9 +143,9 @@ def beside(name: str) -> Column:
     if name in PUBLISHED:
         from .. import results
 
-        table, _ = results.read("published_sizes")
-        row = table[table["set"] == name].iloc[0]
-        return {key: float(row[key]) for key in NAMES if key in row}
+        table, _ = results.read("published_measured")
+        rows = table[(table["set"] == name) & table["value"].notna()]
+        return dict(zip(rows["measure"], rows["value"].astype(float), strict=True))
     return dict(measure(load_embeddings(name)).values)
 
 

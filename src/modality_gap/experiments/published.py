@@ -37,6 +37,7 @@ from ..gap import (
     rmg,
     shift,
 )
+from ..report import measure
 from ..results import FOLDER, as_text, write
 from ..retrieval import recall_at_k
 from ..sphere import alignment, mean_cosine, normalize, paired_cosine, uniformity
@@ -308,9 +309,16 @@ def lists(x: Tensor, y: Tensor) -> pd.DataFrame:
     return pd.DataFrame(judge_splits(x, y))
 
 
+def measured(x: Tensor, y: Tensor) -> pd.DataFrame:
+    """What `modality_gap.measure` finds: a row for each measure, its value and interval."""
+    table = measure(x, y).table().drop(columns="meaning")
+    return table.rename_axis("measure").reset_index()
+
+
 ALL, TRAINED_CLIP = tuple(PUBLISHED), ("clip",)
 MEASUREMENTS: dict[str, tuple[Callable[[Tensor, Tensor], pd.DataFrame], tuple[str, ...]]] = {
     "sizes": (sizes, ALL),
+    "measured": (measured, ALL),
     "similarities": (similarities, TRAINED_CLIP),
     "projection": (projection, ALL),
     "dimensions": (dimensions, ALL),
