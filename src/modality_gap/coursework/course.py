@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     hand_out = commands.add_parser("release", help="student notebooks of every chapter")
     hand_out.add_argument("--variant", type=int, default=1, help="the numbers of value exercises")
     hand_out.add_argument("--chapters", type=Path, default=Path("notebooks"), help="their folder")
-    hand_out.add_argument("--edition", type=Path, default=Path("_build/html/notebooks-edition"))
+    hand_out.add_argument("--edition", type=Path, default=Path("_build/html/edition"))
     hand_out.add_argument("--site", default=SITE, help="address of the website, for links")
     mark = commands.add_parser("grade", help="mark a folder or a zip of submissions")
     mark.add_argument("submissions", type=Path, help="a folder, or the zip of Moodle or Canvas")
@@ -88,7 +88,7 @@ def release(options: argparse.Namespace) -> None:
         raise ValueError(f"{options.chapters} holds no chapters: run this in the book's folder")
     course.mkdir(parents=True, exist_ok=True)
     (course / "nbgrader_config.py").write_text(source.CONFIG, "utf-8")
-    api, notebooks = nbgrader(course), {}
+    api, notebooks, plain = nbgrader(course), {}, []
     for path in tqdm(chapters, desc="chapters", unit="", leave=False):
         name, edition = path.stem, options.edition / f"{path.stem}.ipynb"
         link = f"{options.site.rstrip('/')}/notebooks/{name}.html" if options.site else ""
@@ -102,7 +102,12 @@ def release(options: argparse.Namespace) -> None:
         if not result["success"]:
             said = result.get("log", "").strip().splitlines()
             raise ValueError(f"{name}: {said[-1] if said else 'nbgrader failed'}")
+        plain += [] if edition.exists() else [name]
         notebooks[name] = read(course / "release" / name / f"{name}.ipynb")
+    if plain:
+        print(
+            f"{len(plain)} with statements in the book's markup: make book first, for the website's"
+        )
     (course / "release.zip").write_bytes(collect.pack(notebooks))
     print(f"{len(notebooks)} notebooks: {course / 'release'}, all of them in release.zip")
 
