@@ -20,7 +20,7 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps.api import NbGraderAPI
 from tqdm import tqdm
 from traitlets.config import Config
@@ -127,7 +127,7 @@ def grade(options: argparse.Namespace) -> None:
     collected = collect.collect(options.submissions, {path.stem: read(path) for path in paths})
     jobs = []
     ledger = course / "marked.json"
-    done: dict[str, str] = json.loads(ledger.read_text()) if ledger.exists() else {}
+    done: dict[str, list[str]] = json.loads(ledger.read_text()) if ledger.exists() else {}
     notes: dict[str, list[str]] = {}
     for item in collected:
         key = f"{item.student}/{item.chapter}"
@@ -138,35 +138,58 @@ def grade(options: argparse.Namespace) -> None:
         original = course / "source" / item.chapter / target.name
         digest = hashlib.sha256(target.read_bytes() + original.read_bytes()).hexdigest()
         finished = (course / "feedback" / key / f"{item.chapter}.html").exists()
-        if done.get(key) != digest or not finished:
-            jobs.append((item, key, digest))
+        last = done.get(key, ["", ""]) if finished else ["", ""]
+        if last != [digest, by_hand(course, item.chapter, item.student)]:
+            jobs.append((item, key, digest, last[0] != digest))
     workers = max(1, min(options.workers, len(jobs)))
-    print(f"{len(collected)} submissions, {len(jobs)} of them new or changed")
+    changed = sum(job[3] for job in jobs)
+    print(f"{len(collected)} submissions, {changed} of them new or changed")
     failed = 0
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         running = {}
-        for item, key, digest in jobs:
-            job = pool.submit(one, course, item.chapter, item.student, item.name, options.seed)
-            running[job] = key, digest
+        for item, key, digest, new in jobs:
+            job = pool.submit(one, course, item, options.seed, new)
+            running[job] = item, key, digest
         for future in tqdm(as_completed(running), total=len(jobs), desc="marked", leave=False):
-            key, digest = running[future]
+            item, key, digest = running[future]
             try:
                 problem = future.result()
             except Exception as error:  # a worker that was killed from outside
                 problem = str(error)
             if problem:
                 failed += 1
-                notes[key.split("/")[0]].append(f"not marked: {problem}")
+                notes[item.student].append(f"not marked: {problem}")
                 continue
-            done[key] = digest
+            done[key] = [digest, by_hand(course, item.chapter, item.student)]
             ledger.write_text(json.dumps(done, indent=1))
     write_reports(options, notes, {item.chapter for item in collected})
     if failed:
         raise ValueError(f"{failed} submissions could not be marked; notes in grades.csv say why")
 
 
-def one(course: Path, chapter: str, student: str, name: str, seed: int) -> str:
-    """Mark one notebook of one student, write the feedback; why it failed, or nothing."""
+def by_hand(course: Path, chapter: str, student: str) -> str:
+    """What was marked and said by hand, as text that changes when it does."""
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}", "modality-gap") as book:
+        try:
+            parts = book.find_submission(chapter, student).notebooks
+        except MissingEntry:
+            return ""
+        marks = [[cell.name, cell.manual_score] for part in parts for cell in part.grades]
+        said = [[cell.name, cell.manual_comment] for part in parts for cell in part.comments]
+    return json.dumps(sorted(cell for cell in [*marks, *said] if cell[1] is not None))
+
+
+def one(course: Path, item: collect.Rebuilt, seed: int, new: bool) -> str:
+    """Mark a notebook if it is new, write the feedback; why it failed, or nothing."""
+    problem = mark(course, item.chapter, item.student, item.name, seed) if new else ""
+    if problem:
+        return problem
+    result = nbgrader(course).generate_feedback(item.chapter, item.student, force=True)
+    return "" if result["success"] else str(result["error"]).strip().splitlines()[-1]
+
+
+def mark(course: Path, chapter: str, student: str, name: str, seed: int) -> str:
+    """Mark one notebook of one student; why it failed, or nothing."""
     path = course / "autograded" / student / chapter / f"{chapter}.ipynb"
     before = answers(path) if path.exists() else {}
     api = nbgrader(course)
@@ -183,8 +206,7 @@ def one(course: Path, chapter: str, student: str, name: str, seed: int) -> str:
                 if cell.manual_score is not None and before.get(label) == after.get(label):
                     cell.needs_manual_grade = False
         book.db.commit()
-    result = api.generate_feedback(chapter, student, force=True)
-    return "" if result["success"] else str(result["error"]).strip().splitlines()[-1]
+    return ""
 
 
 def answers(path: Path) -> dict[str, str]:
@@ -205,4 +227,6 @@ def write_reports(
         text = options.worksheet.read_text("utf-8-sig")
         filled = report.worksheet(text, totals, options.column)
         (course / options.worksheet.name).write_text(filled, "utf-8-sig")
+    if left := int(table.open.sum()):
+        print(f"{left} answers are to be marked by hand: nbgrader formgrader, started in {course}")
     print(f"Marks: {course / 'grades.csv'}. The class: {course / 'class.html'}.")
