@@ -100,8 +100,9 @@ def test_a_second_run_marks_what_changed_and_keeps_what_was_marked_by_hand(cours
     path = course / "sent/ada.ipynb"
     notebook = nbformat.read(path, 4)
     path.write_text(json.dumps(answered(notebook, {"ex-value": "count = 0"})), "utf-8")
-    said = run("grade", course / "sent", "--course", course / "course")
+    said = run("grade", course / "sent", "--course", course / "course", "--workers", "1")
     assert "4 submissions, 1 of them new or changed" in said.stdout
+    assert "Score: 1.5" in (course / "course/feedback/ada/01_tiny/01_tiny.html").read_text("utf-8")
     row = grades(course)["ada"]
     assert (row["points"], row["01 ex-design (2)"], row["to mark by hand"]) == ("6.5", "1.5", "0")
     said = run("grade", course / "sent", "--course", course / "course")

@@ -100,7 +100,7 @@ SLOW = {
         (RUN_CELL,),
         {"ex-value": 2, "ex-twice": 0, "ex-scale": 0},
     ),
-    "a constant": ({"ex-twice": "def twice(x): return torch.tensor(2.0)"}, (), FULL | {"ex-twice": 0}),
+    "a constant": ({"ex-twice": "def twice(x): return 2.0"}, (), FULL | {"ex-twice": 0}),
     "interrupts are swallowed": ({}, (STUBBORN,), FULL),
     "an endless loop": ({}, ("while True: pass",), FULL),
     "sys.exit": ({}, ("import sys; sys.exit()",), FULL),
@@ -120,7 +120,7 @@ SLOW = {
     "a flood of lines": ({}, ("while True: print('x' * 1000)",), FULL),
     "files without end": (
         {},
-        ("import os, IPython\nf = os.path.dirname(get_ipython().config.IPKernelApp.connection_file)\n"
+        ("import os\nf = os.path.dirname(get_ipython().config.IPKernelApp.connection_file)\n"
          "for i in range(200): open(f'{f}/{i}', 'wb').write(b'1' * 10**6)",),
         FULL,
     ),
@@ -159,13 +159,14 @@ def test_nothing_outside_is_read_written_or_reached(tmp_path: Path) -> None:
     secret.write_text("hidden tests")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.1)
+        port = listener.getsockname()[1]
         code = f"""
 import os, socket
 for act in (
     lambda: print("read", open({str(secret)!r}).read()),
     lambda: print("wrote", open({str(tmp_path / "x")!r}, "w")),
     lambda: print("wrote", open({str(CHAPTER)!r}, "a")),
-    lambda: print("reached", socket.create_connection(("127.0.0.1", {listener.getsockname()[1]}), 2)),
+    lambda: print("reached", socket.create_connection(("127.0.0.1", {port}), 2)),
     lambda: print("became root", os.setuid(0)),
     lambda: print("sees", [p for p in os.listdir("/proc") if p.isdigit()][20]),
 ):
@@ -184,11 +185,11 @@ for act in (
 
 @pytest.fixture(scope="module")
 def judge() -> Judge:
-    return Judge([cell.source for cell in exercises.read(CHAPTER).setup])
+    return Judge([cell.source for cell in exercises.read(CHAPTER).setup], {})
 
 
 def test_the_seed_repeats_a_test(judge: Judge) -> None:
-    order = {"given": [], "answers": [], "inplace": []}
+    order = {"label": "", "answers": [], "inplace": []}
     code = "import random; assert False, f'{SEED} {random.random()} {float(torch.rand(1))}'"
     said = [judge.test({**order, "seed": seed, "code": code}, str) for seed in (3, 3, 4)]
     assert said[0] == said[1] != said[2]
@@ -209,7 +210,7 @@ REPLIES = [
 
 @pytest.mark.parametrize("reply", REPLIES, ids=lambda reply: reply[:60])
 def test_a_forged_reply_fails_the_test_and_no_more(judge: Judge, reply: str) -> None:
-    order = {"seed": 1, "given": [], "code": "assert answer(1) == 2", "answers": ["answer"]}
+    order = {"seed": 1, "label": "", "code": "assert answer(1) == 2", "answers": ["answer"]}
     replies = iter([json.dumps({"function": True}), reply])
     assert judge.test(order | {"inplace": []}, lambda *_: next(replies))
     right = iter([json.dumps({"function": True}), json.dumps({"value": 2, "changed": [[0, 9]]})])
@@ -226,11 +227,19 @@ def test_a_forged_reply_fails_the_test_and_no_more(judge: Judge, reply: str) -> 
     ],
 )
 def test_a_test_that_ends_badly_fails(judge: Judge, code: str, message: str) -> None:
-    order = {"seed": 1, "given": [], "code": code, "answers": [], "inplace": []}
+    order = {"seed": 1, "label": "", "code": code, "answers": [], "inplace": []}
     assert message in judge.test(order, str)
     assert judge.test({**order, "code": "assert half(torch.ones(1)) == 0.5"}, str) == ""
 
 
+def test_each_exercise_has_its_given_cells_and_no_others() -> None:
+    judge = Judge(["x = 1\ndef get(): return x"], {"ex-a": ["x = 2"], "ex-b": ["y = x"]})
+    order = {"seed": 1, "answers": [], "inplace": []}
+    assert judge.test({**order, "label": "ex-a", "code": "assert x == get() == 2"}, str) == ""
+    assert judge.test({**order, "label": "ex-b", "code": "assert x == y == get() == 1"}, str) == ""
+    assert "y" in judge.test({**order, "label": "ex-a", "code": "y"}, str)
+
+
 def test_a_set_up_that_does_not_run_marks_nobody() -> None:
     with pytest.raises(SetupError, match="no_such_name"):
-        Judge(["no_such_name"])
+        Judge(["no_such_name"], {})

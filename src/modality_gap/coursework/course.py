@@ -20,7 +20,7 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps.api import NbGraderAPI
 from tqdm import tqdm
 from traitlets.config import Config
@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     hand_out = commands.add_parser("release", help="student notebooks of every chapter")
     hand_out.add_argument("--variant", type=int, default=1, help="the numbers of value exercises")
     hand_out.add_argument("--chapters", type=Path, default=Path("notebooks"), help="their folder")
-    hand_out.add_argument("--edition", type=Path, default=Path("_build/html/notebooks-edition"))
+    hand_out.add_argument("--edition", type=Path, default=Path("_build/html/edition"))
     hand_out.add_argument("--site", default=SITE, help="address of the website, for links")
     mark = commands.add_parser("grade", help="mark a folder or a zip of submissions")
     mark.add_argument("submissions", type=Path, help="a folder, or the zip of Moodle or Canvas")
@@ -88,7 +88,7 @@ def release(options: argparse.Namespace) -> None:
         raise ValueError(f"{options.chapters} holds no chapters: run this in the book's folder")
     course.mkdir(parents=True, exist_ok=True)
     (course / "nbgrader_config.py").write_text(source.CONFIG, "utf-8")
-    api, notebooks = nbgrader(course), {}
+    api, notebooks, plain = nbgrader(course), {}, []
     for path in tqdm(chapters, desc="chapters", unit="", leave=False):
         name, edition = path.stem, options.edition / f"{path.stem}.ipynb"
         link = f"{options.site.rstrip('/')}/notebooks/{name}.html" if options.site else ""
@@ -102,7 +102,12 @@ def release(options: argparse.Namespace) -> None:
         if not result["success"]:
             said = result.get("log", "").strip().splitlines()
             raise ValueError(f"{name}: {said[-1] if said else 'nbgrader failed'}")
+        plain += [] if edition.exists() else [name]
         notebooks[name] = read(course / "release" / name / f"{name}.ipynb")
+    if plain:
+        print(
+            f"{len(plain)} with statements in the book's markup: make book first, for the website's"
+        )
     (course / "release.zip").write_bytes(collect.pack(notebooks))
     print(f"{len(notebooks)} notebooks: {course / 'release'}, all of them in release.zip")
 
@@ -122,7 +127,7 @@ def grade(options: argparse.Namespace) -> None:
     collected = collect.collect(options.submissions, {path.stem: read(path) for path in paths})
     jobs = []
     ledger = course / "marked.json"
-    done: dict[str, str] = json.loads(ledger.read_text()) if ledger.exists() else {}
+    done: dict[str, list[str]] = json.loads(ledger.read_text()) if ledger.exists() else {}
     notes: dict[str, list[str]] = {}
     for item in collected:
         key = f"{item.student}/{item.chapter}"
@@ -133,35 +138,58 @@ def grade(options: argparse.Namespace) -> None:
         original = course / "source" / item.chapter / target.name
         digest = hashlib.sha256(target.read_bytes() + original.read_bytes()).hexdigest()
         finished = (course / "feedback" / key / f"{item.chapter}.html").exists()
-        if done.get(key) != digest or not finished:
-            jobs.append((item, key, digest))
+        last = done.get(key, ["", ""]) if finished else ["", ""]
+        if last != [digest, by_hand(course, item.chapter, item.student)]:
+            jobs.append((item, key, digest, last[0] != digest))
     workers = max(1, min(options.workers, len(jobs)))
-    print(f"{len(collected)} submissions, {len(jobs)} of them new or changed")
+    changed = sum(job[3] for job in jobs)
+    print(f"{len(collected)} submissions, {changed} of them new or changed")
     failed = 0
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         running = {}
-        for item, key, digest in jobs:
-            job = pool.submit(one, course, item.chapter, item.student, item.name, options.seed)
-            running[job] = key, digest
+        for item, key, digest, new in jobs:
+            job = pool.submit(one, course, item, options.seed, new)
+            running[job] = item, key, digest
         for future in tqdm(as_completed(running), total=len(jobs), desc="marked", leave=False):
-            key, digest = running[future]
+            item, key, digest = running[future]
             try:
                 problem = future.result()
             except Exception as error:  # a worker that was killed from outside
                 problem = str(error)
             if problem:
                 failed += 1
-                notes[key.split("/")[0]].append(f"not marked: {problem}")
+                notes[item.student].append(f"not marked: {problem}")
                 continue
-            done[key] = digest
+            done[key] = [digest, by_hand(course, item.chapter, item.student)]
             ledger.write_text(json.dumps(done, indent=1))
     write_reports(options, notes, {item.chapter for item in collected})
     if failed:
         raise ValueError(f"{failed} submissions could not be marked; notes in grades.csv say why")
 
 
-def one(course: Path, chapter: str, student: str, name: str, seed: int) -> str:
-    """Mark one notebook of one student, write the feedback; why it failed, or nothing."""
+def by_hand(course: Path, chapter: str, student: str) -> str:
+    """What was marked and said by hand, as text that changes when it does."""
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}", "modality-gap") as book:
+        try:
+            parts = book.find_submission(chapter, student).notebooks
+        except MissingEntry:
+            return ""
+        marks = [[cell.name, cell.manual_score] for part in parts for cell in part.grades]
+        said = [[cell.name, cell.manual_comment] for part in parts for cell in part.comments]
+    return json.dumps(sorted(cell for cell in [*marks, *said] if cell[1] is not None))
+
+
+def one(course: Path, item: collect.Rebuilt, seed: int, new: bool) -> str:
+    """Mark a notebook if it is new, write the feedback; why it failed, or nothing."""
+    problem = mark(course, item.chapter, item.student, item.name, seed) if new else ""
+    if problem:
+        return problem
+    result = nbgrader(course).generate_feedback(item.chapter, item.student, force=True)
+    return "" if result["success"] else str(result["error"]).strip().splitlines()[-1]
+
+
+def mark(course: Path, chapter: str, student: str, name: str, seed: int) -> str:
+    """Mark one notebook of one student; why it failed, or nothing."""
     path = course / "autograded" / student / chapter / f"{chapter}.ipynb"
     before = answers(path) if path.exists() else {}
     api = nbgrader(course)
@@ -178,8 +206,7 @@ def one(course: Path, chapter: str, student: str, name: str, seed: int) -> str:
                 if cell.manual_score is not None and before.get(label) == after.get(label):
                     cell.needs_manual_grade = False
         book.db.commit()
-    result = api.generate_feedback(chapter, student, force=True)
-    return "" if result["success"] else str(result["error"]).strip().splitlines()[-1]
+    return ""
 
 
 def answers(path: Path) -> dict[str, str]:
@@ -200,4 +227,6 @@ def write_reports(
         text = options.worksheet.read_text("utf-8-sig")
         filled = report.worksheet(text, totals, options.column)
         (course / options.worksheet.name).write_text(filled, "utf-8-sig")
+    if left := int(table.open.sum()):
+        print(f"{left} answers are to be marked by hand: nbgrader formgrader, started in {course}")
     print(f"Marks: {course / 'grades.csv'}. The class: {course / 'class.html'}.")

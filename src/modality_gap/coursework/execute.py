@@ -26,6 +26,7 @@ from . import box, plain
 from .judge import Judge
 
 CELL, CALL, NOTEBOOK, GRACE = 30, 30, 300, 4  # seconds
+LOCKED = 240  # seconds, of a cell of the release
 OUTPUT = 2**20  # bytes, of one cell
 MESSAGE = 16 * 2**20  # bytes, of one message from the kernel
 KERNELS = 3  # a student may use up
@@ -213,6 +214,9 @@ class Session:
         self.seed, self.deadline, self.used = seed, time.monotonic() + NOTEBOOK, 0
         self.setup = [cell.source for cell in nb.cells if role(cell) == "setup"]
         self.given: dict[str, list[str]] = {}
+        for cell in nb.cells:
+            if role(cell) == "given":
+                self.given.setdefault(cell.metadata.modality_gap.label, []).append(cell.source)
         self.locked: list[str] = []  # what ran and what a new kernel runs again
         self.kernel: Kernel | None = Kernel()
 
@@ -227,15 +231,16 @@ class Session:
         about = cell.metadata.get("modality_gap", {})
         if role(cell) in ("test", "hidden-test"):
             return self.judged(cell.source, about)
-        if role(cell) == "given":
-            self.given.setdefault(about["label"], []).append(cell.source)
-        if role(cell) in ("setup", "given"):
+        ours, start = role(cell) in ("setup", "given"), time.monotonic()
+        if ours:
             self.locked.append(cell.source)
         try:
-            return self.alive().run(cell.source, self.left(CELL if role(cell) != "setup" else 120))
+            return self.alive().run(cell.source, LOCKED if ours else self.left(CELL))
         except KernelGoneError as gone:
             self.close()
             return [error("KernelGoneError", str(gone))]
+        finally:
+            self.deadline += time.monotonic() - start if ours else 0  # it is no time of theirs
 
     def left(self, seconds: float) -> float:
         """Seconds that a cell may take of what the notebook has left."""
@@ -251,7 +256,7 @@ class Session:
                 raise KernelGoneError(f"the kernel died {KERNELS} times")
             self.kernel = Kernel()
             for code in self.locked:
-                self.kernel.run(code, self.left(120))
+                self.kernel.run(code, LOCKED)
         return self.kernel
 
     def judged(self, code: str, about: dict[str, Any]) -> list[NotebookNode]:
@@ -264,12 +269,12 @@ class Session:
                 self.close()
                 return json.dumps({"error": "RuntimeError", "text": str(gone)})
 
-        key = json.dumps(self.setup)
+        key = json.dumps([self.setup, self.given])
         seeds = (self.seed, self.seed + 1)
         for seed in seeds:
             if key not in JUDGES or JUDGES[key].process.poll() is not None:
-                JUDGES[key] = Judge(self.setup)
-            order = {"seed": seed, "given": self.given.get(about["label"], []), "code": code}
+                JUDGES[key] = Judge(self.setup, self.given)
+            order = {"seed": seed, "label": about["label"], "code": code}
             order |= {"answers": about["answers"], "inplace": about.get("inplace", [])}
             if message := clean(JUDGES[key].test(order, ask)):
                 return [error("Test", f"{message}\n(seed {seed})")]

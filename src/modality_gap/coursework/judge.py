@@ -1,8 +1,8 @@
 """The judge: a process that holds set-up and tests and nothing of the student's.
 
-Set-up runs once; every test runs in a fork. The student's values come as plain data, functions
-stay where they are and are called across the wire: judge, grader, student's kernel, and back. What
-a function changes in its arguments stays there, unless the exercise declares `inplace`.
+Set-up and given cells run once; every test runs in a fork. The student's values come as plain data,
+functions stay where they are and are called across the wire: judge, grader, student's kernel, and
+back. What a function changes in its arguments stays there, unless the exercise declares `inplace`.
 """
 
 from __future__ import annotations
@@ -37,13 +37,16 @@ class SetupError(RuntimeError):
 
 
 class Judge:
-    """The grader's end: a boxed judge with the set-up of one chapter."""
+    """The grader's end: a boxed judge with the set-up of one chapter.
 
-    def __init__(self, setup: list[str]) -> None:
+    setup: code cells; given: code cells of each exercise, by its label.
+    """
+
+    def __init__(self, setup: list[str], given: dict[str, list[str]]) -> None:
         argv = box.command(sys.executable, "-m", __name__)
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
-        said = self.exchange({"setup": setup}, SETUP_SECONDS)
+        said = self.exchange({"setup": setup, "given": given}, SETUP_SECONDS)
         if said.get("result") != "":
             self.process.kill()
             self.process.wait()
@@ -67,7 +70,7 @@ class Judge:
     def test(self, order: dict[str, Any], ask: Ask) -> str:
         """The message of a test that fails; nothing if it passes.
 
-        order: seed, given (code cells), code (the test), answers (names), inplace (positions).
+        order: seed, label, code (the test), answers (names), inplace (positions).
         """
         said = self.exchange(order, 2 * SECONDS)
         while "ask" in said:
@@ -81,7 +84,14 @@ def main() -> None:
     wire = Wire()
     space = types.ModuleType("__main__")
     sys.modules["__main__"] = space
-    wire.say(result=attempt(wire.hear()["setup"], space))
+    first = wire.hear()
+    failed = attempt(first["setup"], space)
+    base, spaces = dict(vars(space)), {}
+    for label, given in first["given"].items():
+        enter(space, base)
+        failed = failed or attempt(given, space)
+        spaces[label] = dict(vars(space))
+    wire.say(result=failed)
     while order := wire.hear():
         if "code" not in order:  # a reply to a test that is gone
             continue
@@ -91,8 +101,15 @@ def main() -> None:
                 late = os.WTERMSIG(status) == signal.SIGALRM
                 wire.say(result=f"the test did not end in {SECONDS} s" if late else "the test died")
             continue
+        enter(space, spaces.get(order["label"], base))
         wire.say(result=judge(order, space, wire))
         os._exit(0)
+
+
+def enter(space: types.ModuleType, names: dict[str, Any]) -> None:
+    """Let a namespace hold these names only."""
+    vars(space).clear()
+    vars(space).update(names)
 
 
 class Wire:
@@ -134,8 +151,6 @@ def judge(order: dict[str, Any], space: types.ModuleType, wire: Wire) -> str:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-    if failed := attempt(order["given"], space):
-        return f"a given cell failed: {failed}"
     space.SEED = seed  # type: ignore[attr-defined]
     try:
         for name in order["answers"]:

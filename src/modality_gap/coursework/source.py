@@ -84,7 +84,8 @@ def notebook(
         code = new_code_cell(with_variant(cell.source, variant))
         cells.append(locked(code, f"setup-{number}", "setup", ""))
     for exercise in chapter.exercises:
-        cells += of_exercise(exercise, shown.get(exercise.label, ""), variant)
+        statement = shown.get(exercise.label, "").replace("](#", f"]({link}#")
+        cells += of_exercise(exercise, statement, variant)
     about = {"chapter": name, "variant": variant}
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     return new_notebook(cells=cells, metadata={"kernelspec": kernel, "modality_gap": about})
