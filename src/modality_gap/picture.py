@@ -81,7 +81,7 @@ def table(lines: Sequence[Line]) -> str:
         rows.append(
             f"<tr><th scope=row style='text-align:left'><code>{name}</code></th><td>{shown}</td>"
             f"<td style='white-space:nowrap'>{between}</td>"
-            f"<td style='text-align:left'>{html.escape(meaning)}</td></tr>"
+            f"<td style='text-align:left;min-width:14em'>{html.escape(meaning)}</td></tr>"
         )
     head = "<tr><th>measure<th>value<th>95 % of samples<th style='text-align:left'>meaning</tr>"
     return f"<table class=dataframe><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
