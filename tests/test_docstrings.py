@@ -12,7 +12,7 @@ import torch
 
 import modality_gap as mg
 
-PUBLIC = {name: getattr(mg, name) for name in mg.__all__}
+PUBLIC = {name: getattr(mg, name) for name in (*mg.__all__, "GapMetric")}
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -80,10 +80,11 @@ def table(lines: Sequence[Line]) -> str:
         shown = "none" if math.isnan(value) else f"{value:.4f}"
         rows.append(
             f"<tr><th scope=row style='text-align:left'><code>{name}</code></th><td>{shown}</td>"
-            f"<td>{between}</td><td style='text-align:left'>{html.escape(meaning)}</td></tr>"
+            f"<td style='white-space:nowrap'>{between}</td>"
+            f"<td style='text-align:left;min-width:14em'>{html.escape(meaning)}</td></tr>"
         )
     head = "<tr><th>measure<th>value<th>95 % of samples<th style='text-align:left'>meaning</tr>"
-    return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+    return f"<table class=dataframe><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
 
 
 def page_part(
@@ -93,5 +94,5 @@ def page_part(
     below = "".join(f"<p>{html.escape(note)}</p>" for note in notes)
     return (
         f"<div><p><strong>{html.escape(title)}</strong></p>{histograms(cosines)}"
-        f"{table(lines)}{below}</div>"
+        f"<div style='overflow-x:auto'>{table(lines)}</div>{below}</div>"
     )
