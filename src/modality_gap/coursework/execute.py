@@ -25,7 +25,7 @@ from traitlets import Integer
 from . import box, plain
 from .judge import Judge
 
-CELL, CALL, NOTEBOOK, GRACE = 30, 30, 300, 4  # seconds
+CELL, CALL, NOTEBOOK, GRACE = 60, 60, 300, 4  # seconds
 LOCKED = 240  # seconds, of a cell of the release
 OUTPUT = 2**20  # bytes, of one cell
 MESSAGE = 16 * 2**20  # bytes, of one message from the kernel

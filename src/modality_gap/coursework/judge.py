@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import builtins
+import importlib
 import json
 import os
 import pickle
@@ -25,9 +26,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..torchvision_fix import import_torchvision
 from . import box, plain
 
-SECONDS = 60  # a test, without the time that the student's functions take
+SECONDS = 180  # a test, without the time that the student's functions take
 SETUP_SECONDS = 300
 Ask = Callable[[str, str, list[int]], str]  # name, pickled arguments, inplace -> the pupil's JSON
 
@@ -95,14 +97,27 @@ def main() -> None:
     while order := wire.hear():
         if "code" not in order:  # a reply to a test that is gone
             continue
+        reader, writer = os.pipe()
+        known = set(sys.modules)
         if child := os.fork():
+            os.close(writer)
+            with os.fdopen(reader) as pipe:  # what a test has imported, the next need not
+                imported = pipe.read().split()
             status = os.waitpid(child, 0)[1]
+            if "torchvision" in imported:
+                import_torchvision()
+            for name in imported:
+                with suppress(Exception):
+                    importlib.import_module(name)
             if status:
                 late = os.WTERMSIG(status) == signal.SIGALRM
                 wire.say(result=f"the test did not end in {SECONDS} s" if late else "the test died")
             continue
         enter(space, spaces.get(order["label"], base))
-        wire.say(result=judge(order, space, wire))
+        said = judge(order, space, wire)
+        names = {name for name in set(sys.modules) - known if "." not in name}
+        os.write(writer, " ".join(sorted(names)).encode()[:60_000])
+        wire.say(result=said)
         os._exit(0)
 
 
