@@ -74,7 +74,7 @@ def test_feedback_has_messages_and_seeds_and_nothing_hidden_or_live(course: Path
     for student in ("ada", "1_1_bob", "carl", "dora"):
         page = (course / f"course/feedback/{student}/01_tiny/01_tiny.html").read_text("utf-8")
         assert "half(twice(drawn))" not in page
-        assert not re.search(r"<script>alert|onerror=|<img src=.?x", page)
+        assert not re.search(r"<script>alert|<[^>]*onerror=|<img src=.?x", page)
     ada = (course / "course/feedback/ada/01_tiny/01_tiny.html").read_text("utf-8")
     assert "passed, with the seeds" in ada
     bob = (course / "course/feedback/1_1_bob/01_tiny/01_tiny.html").read_text("utf-8")
