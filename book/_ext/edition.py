@@ -85,6 +85,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", check_solutions)
     app.connect("doctree-resolved", remove_solutions)
     app.connect("html-page-context", add_notebook)
+    app.connect("html-page-context", mend_download, priority=600)  # after the theme's buttons
     app.connect("build-finished", pack)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -141,7 +142,7 @@ def add_notebook(
     target = Path(app.outdir, EDITION, f"{path.stem}.ipynb")
     target.parent.mkdir(exist_ok=True)
     nbformat.write(edition.notebook, target)
-    context["ipynb_source"] = f"../{EDITION}/{target.name}"  # the theme looks beside the sources
+    context["ipynb_source"] = f"{EDITION}/{target.name}"  # the theme makes a button of it
     buttons = [
         {"type": "link", "text": name, "tooltip": f"Open in {name}", "icon": icon, "url": url}
         for name, icon, url in launch_links(app.config, path.stem)
@@ -149,6 +150,16 @@ def add_notebook(
     if buttons:
         menu = {"type": "group", "tooltip": "Run this page", "icon": "fas fa-rocket"}
         context["header_buttons"].append({**menu, "buttons": buttons, "label": "launch-buttons"})
+
+
+def mend_download(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object
+) -> None:
+    """Let the theme's button lead to the edition: it looks for notebooks beside the sources."""
+    buttons = [b for menu in context.get("header_buttons", []) for b in menu.get("buttons", [])]
+    for button in buttons:
+        if button.get("label") == "download-notebook-button":
+            button["url"] = context["pathto"](context["ipynb_source"], 1)
 
 
 def about(page: Page) -> str:

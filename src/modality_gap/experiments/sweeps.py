@@ -73,7 +73,8 @@ SWEEPS = {
         ],
     ),
     "initialisation": Sweep(
-        "the random start, and one without a gap, at fixed temperature 0.01, 0.1 and 1",
+        "the random start, and one rotated so that most of its gap is gone, "
+        "at fixed temperature 0.01, 0.1 and 1",
         seeds=5,
         configs=lambda seed: [
             Config(init=init, temperature=temperature, learn_temperature=False, seed=seed)
