@@ -1,7 +1,7 @@
 """Plain data across the wire: JSON, and arrays as bytes. What is read back is a value, never code.
 
 Kept: None, truth values, numbers, text, lists, tuples, sets, dictionaries, tensors and arrays of
-numbers, at any depth up to 20.
+numbers, at any depth up to 20; of a PyTorch module, its state.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ def encode(value: Any, depth: int = DEPTH) -> Any:
         if value.dtype.kind not in "biufc":
             raise TypeError(f"an array of {value.dtype}; numbers are expected")
         return {**encode(torch.as_tensor(np.array(value))), "kind": kind}
+    if isinstance(value, torch.nn.Module):  # as its numbers; it comes back as these
+        return encode(dict(value.state_dict()), depth - 1)
     if isinstance(value, torch.Tensor):
         flat = value.detach().cpu().resolve_conj().contiguous().reshape(-1)
         raw = flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""

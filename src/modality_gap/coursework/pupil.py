@@ -8,6 +8,7 @@ import pickle
 import sys
 from typing import Any
 
+from ..torchvision_fix import import_open_clip
 from . import plain
 
 
@@ -34,7 +35,10 @@ def answer(name: str, packed: str = "", inplace: tuple[int, ...] = ()) -> Answer
         if not packed:
             said = {"function": True} if callable(value) else {"value": plain.encode(value)}
         else:
-            arguments, named, state = pickle.loads(base64.b64decode(packed))
+            sent = base64.b64decode(packed)
+            if b"open_clip" in sent:
+                import_open_clip()
+            arguments, named, state = pickle.loads(sent)
             plain.set_state(state)
             result = plain.encode(value(*arguments, **named))
             changed = [[position, plain.encode(arguments[position])] for position in inplace]
