@@ -91,7 +91,7 @@ def page(address: str) -> Iterator[Page]:
 def test_it_reads_like_the_page(page: Page) -> None:
     assert page.locator(".jp-Notebook h1").inner_text().startswith("1. A gap to move")
     assert page.locator(".jp-Notebook mjx-container").count() >= 1
-    assert page.locator(".jp-Notebook h3").inner_text().startswith("Exercise 1.1. One")
+    assert page.locator(".jp-Notebook h3").text_content().startswith("Exercise 1.1. One")
     solution = page.locator(".jp-Notebook details")
     assert solution.locator("summary").text_content() == "Solution"
     assert solution.get_attribute("open") is None

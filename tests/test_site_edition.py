@@ -69,7 +69,9 @@ def test_a_notebook_says_what_its_page_says(page: str) -> None:
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_figures_keep_number_caption_and_words(name: str) -> None:
     page = parse(HTML / "notebooks" / f"{name}.html")
-    captions = re.findall(r"^\*\*(Figure \d+\.\d+)\.\*\* (.*)$", text_of(name), re.MULTILINE)
+    captions = re.findall(
+        r"^\*\*(Figure \d+\.\d+)\.\*\* (.*?)\n\n", text_of(name), re.MULTILINE | re.DOTALL
+    )
     figures = page.select("article figure")
     assert [f"{number} " for number, _ in captions] == [
         figure.select_one(".caption-number").get_text() for figure in figures

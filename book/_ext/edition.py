@@ -155,11 +155,16 @@ def add_notebook(
 def mend_download(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object
 ) -> None:
-    """Let the theme's button lead to the edition: it looks for notebooks beside the sources."""
-    buttons = [b for menu in context.get("header_buttons", []) for b in menu.get("buttons", [])]
-    for button in buttons:
-        if button.get("label") == "download-notebook-button":
-            button["url"] = context["pathto"](context["ipynb_source"], 1)
+    """Let the theme's button lead to the edition; no page offers its source."""
+    for menu in context.get("header_buttons", []):
+        kept = []
+        for button in menu.get("buttons", []):
+            if button.get("label") == "download-notebook-button":
+                button["url"] = context["pathto"](context["ipynb_source"], 1)
+            if button.get("label") != "download-source-button":
+                kept.append(button)
+        if "buttons" in menu:
+            menu["buttons"] = kept
 
 
 def about(page: Page) -> str:

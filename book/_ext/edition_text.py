@@ -107,7 +107,7 @@ class Links:
                 return f'<abbr title="{html.escape(title)}">{text}</abbr>'
             url = address[0] if "://" in address[0] else f"https://doi.org/{address[0]}"
             return f"[{text}]({url})"
-        if name == "book/glossary":
+        if name == "book/glossary" and anchor:
             return f'<abbr title="{self.definition(anchor)}">{text}</abbr>'
         if name in self.pages:
             place = self.heading(name, anchor) if anchor else ""
