@@ -121,14 +121,14 @@ def test_solutions_stand_in_their_place_only(name: str) -> None:
 # Run where nothing is installed but the package with its extra [lab]
 
 WITHOUT = """\
-import sys
+from importlib.machinery import PathFinder
 
-class Missing:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {names!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-
-sys.meta_path.insert(0, Missing())
+found = PathFinder.find_spec
+PathFinder.find_spec = staticmethod(
+    lambda name, path=None, target=None: None
+    if name.partition(".")[0] in {names!r}
+    else found(name, path, target)
+)
 """
 
 
