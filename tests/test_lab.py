@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,14 +69,14 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [Path(sys.executable).with_name("jupyter"), "lab", *options, settings]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         try:
-            for line in server.stderr:
-                if found := re.search(
-                    r"http://(?:localhost|127\.0\.0\.1):\d+/lab\?token=\w+", line
-                ):
-                    yield found[0].replace("/lab?", "/lab/tree/01_gap.ipynb?")
-                    break
+            lines = iter(server.stderr.readline, "")
+            pattern = r"http://(?:localhost|127\.0\.0\.1):\d+/lab\?token=\w+"
+            found = next(match[0] for line in lines if (match := re.search(pattern, line)))
+            # A pipe that nobody reads would stop the server once it is full.
+            threading.Thread(target=server.stderr.read, daemon=True).start()
+            yield found.replace("/lab?", "/lab/tree/01_gap.ipynb?")
         finally:
-            server.terminate()
+            server.kill()
 
 
 @pytest.fixture(scope="module")
