@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -67,16 +67,29 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     options = ["--no-browser", "--port=0", "--allow-root", "--ServerApp.root_dir=" + str(workbook)]
     settings = f"--LabApp.app_settings_dir={ROOT / 'book' / 'lab' / 'readers'}"
     command = [Path(sys.executable).with_name("jupyter"), "lab", *options, settings]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+    # Into a file: a pipe stays open for as long as a kernel lives that the server has started.
+    said = workbook / "server.log"
+    with said.open("w") as log, subprocess.Popen(command, stderr=log) as server:
         try:
-            lines = iter(server.stderr.readline, "")
-            pattern = r"http://(?:localhost|127\.0\.0\.1):\d+/lab\?token=\w+"
-            found = next(match[0] for line in lines if (match := re.search(pattern, line)))
-            # A pipe that nobody reads would stop the server once it is full.
-            threading.Thread(target=server.stderr.read, daemon=True).start()
-            yield found.replace("/lab?", "/lab/tree/01_gap.ipynb?")
+            yield waited_for(said, server).replace("/lab?", "/lab/tree/01_gap.ipynb?")
         finally:
-            server.kill()
+            server.terminate()  # which ends its kernels, too
+            try:
+                server.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                server.kill()
+
+
+def waited_for(said: Path, server: subprocess.Popen[bytes]) -> str:
+    """The address with its token, which the server prints once it listens."""
+    pattern = r"http://(?:localhost|127\.0\.0\.1):\d+/lab\?token=\w+"
+    for _ in range(600):
+        if found := re.search(pattern, said.read_text()):
+            return found[0]
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(timeout=0.2)
+            break
+    pytest.fail(f"JupyterLab did not start:\n{said.read_text()}")
 
 
 @pytest.fixture(scope="module")
