@@ -297,6 +297,9 @@ def test_markdown(html: str, markdown: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["{term}`a`", "```{note}\na\n```", "<div>a</div>"])
-def test_leftovers_are_found(text: str) -> None:
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(f"b\n\n{text}")])
-    assert edition.leftovers(notebook)
+def test_leftovers_are_found_below_their_heading(text: str) -> None:
+    cells = [nbformat.v4.new_markdown_cell(each) for each in ("## 2.1. Of a", f"b\n\n{text}", "c")]
+    (heading, beginning), *_ = edition.leftovers(nbformat.v4.new_notebook(cells=cells))
+    assert text.startswith(beginning)
+    assert edition.line_of(heading, "---\n# A\n\n## Of a\n\nb") == 4
+    assert edition.line_of("Figure 2.1", "# A") == 1

@@ -71,9 +71,7 @@ RIGHT = 'print("Right.")'
 ANSWER = "*Your answer here: a double click opens this cell.*"
 FOLDED = {"jupyter": {"source_hidden": True}}
 # What is left if an element of the page has no rule here, or a role was not known to the page.
-LEFTOVER = re.compile(
-    r"\{[a-z:-]+\}`|^(?:`{3,}|:{3,})\{|<(?!/?(?:abbr|details|summary)\b)[a-z/]", re.MULTILINE
-)
+LEFTOVER = r"\{[a-z:-]+\}`|^(?:`{3,}|:{3,})\{|<(?!/?(?:abbr|details|summary)\b)[a-z/]"
 MATH_OR_CODE = re.compile(r"\$\$.*?\$\$|\$[^$]*\$|```(?!\{).*?```|(?<!`)`[^`\n]+`(?!`)", re.DOTALL)
 
 
@@ -137,8 +135,9 @@ def add_notebook(
             "this cell needs %s, which a cell bound last that the page removes; bind it elsewhere"
         )
         logger.warning(what, name, location=f"{path}:{line}")
-    for what in leftovers(edition.notebook):
-        logger.warning("the notebook edition has no rule for: %s", what, location=pagename)
+    for heading, what in leftovers(edition.notebook):
+        where = f"{path}:{line_of(heading, path.read_text('utf-8'))}"
+        logger.warning("the notebook edition has no rule for: %s", what, location=where)
     target = Path(app.outdir, EDITION, f"{path.stem}.ipynb")
     target.parent.mkdir(exist_ok=True)
     nbformat.write(edition.notebook, target)
@@ -342,7 +341,22 @@ def tagged(item: Exercise | None, role: str) -> dict[str, object]:
     return {"modality_gap": {"label": item.label, "role": role}} if item else {}
 
 
-def leftovers(notebook: NotebookNode) -> list[str]:
-    """What is still markup of the book, or of the page, in the text of a notebook."""
-    texts = [MATH_OR_CODE.sub("`", c.source) for c in notebook.cells if c.cell_type == "markdown"]
-    return [text[match.start() :][:60] for text in texts for match in LEFTOVER.finditer(text)]
+def leftovers(notebook: NotebookNode) -> list[tuple[str, str]]:
+    """What is still markup of the book, or of the page, in a notebook: heading above, beginning."""
+    found, heading = [], ""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            text = MATH_OR_CODE.sub("`", cell.source)
+            for match in re.finditer(rf"^#+ (?P<heading>.*)$|{LEFTOVER}", text, re.MULTILINE):
+                if match["heading"]:
+                    heading = match["heading"]
+                else:
+                    found.append((heading, text[match.start() :][:60]))
+    return found
+
+
+def line_of(heading: str, text: str) -> int:
+    """The line of a source where a heading of its notebook stands; 1 if it is not found."""
+    title = heading.lstrip("0123456789. ")
+    lines = (number for number, line in enumerate(text.splitlines(), 1) if title in line)
+    return next(lines, 1)
