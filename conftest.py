@@ -70,7 +70,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> TextNotebo
 
 def pytest_configure(config: pytest.Config) -> None:
     """One thread, so that the workers do not wait for each other; no progress bars."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    threads = os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("NUMBA_NUM_THREADS", threads)  # or a UMAP fit gives PyTorch all cores
     os.environ["TQDM_DISABLE"] = "1"
 
 

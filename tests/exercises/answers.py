@@ -13,7 +13,9 @@ import json
 import os
 import re
 import traceback
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,6 +83,16 @@ def variants(item: Exercise) -> tuple[int, ...]:
     return (1, 2, 3) if any(VARIANT.search(cell.source) for cell in item.of("given")) else (1,)
 
 
+@cache
+def judges() -> ProcessPoolExecutor:
+    """One process in which nothing else ever ran.
+
+    It forks for every answer. Once PyTorch has worked with two threads, as some tests let it, a
+    fork waits for the second thread for ever.
+    """
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+
+
 def outcome(answer: Answer, variant: int = 1, seed: int = 0) -> str:
     """ "" if all tests of the exercise pass, else the error; in a process of its own.
 
@@ -89,6 +101,11 @@ def outcome(answer: Answer, variant: int = 1, seed: int = 0) -> str:
         variant: of the numbers that the exercise gives.
         seed: that hidden tests draw from.
     """
+    return judges().submit(judge, answer, variant, seed).result()
+
+
+def judge(answer: Answer, variant: int, seed: int) -> str:
+    """As `outcome`, in a fork of the process that calls it."""
     names, item = setup(answer.chapter), exercise(answer.chapter, answer.label)
     reader, writer = os.pipe()
     if child := os.fork():

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from answers import CHAPTERS, Answer, collect, exercise, outcome, read, variants
 
+from modality_gap.lab.training import use_threads
+
 HELD = [answer for chapter in CHAPTERS for answer in collect(chapter)]
 
 
@@ -46,3 +48,13 @@ def test_enough_answers_are_held(chapter: Path) -> None:
             assert held[item.label, "wrong"] >= 3, item.label
     for label, _ in held:
         exercise(chapter, label)  # no answer to an exercise that is gone
+
+
+@pytest.mark.timeout(300)  # what forks a process with two threads waits for ever
+def test_an_answer_is_judged_after_two_threads_have_worked() -> None:
+    work = "import torch\n\ntorch.randn(1000, 1000).exp()\n"
+    held = next(answer for answer in HELD if answer.label == "ex-gap-recall")
+    with use_threads(2):
+        exec(work)
+        error = outcome(held._replace(code=work + held.code))
+    assert (error == "") == (held.kind == "right")
