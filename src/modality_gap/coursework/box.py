@@ -191,8 +191,11 @@ print("could " + ", ".join(got) if got else "holds")
 """
 
 
-def check() -> None:
+def check(course: Path) -> None:
     """Try the box before anything is marked.
+
+    Args:
+        course: a folder of the teacher's, which a box must not see.
 
     Raises:
         NoBoxError: there is none, or a program in it could do what it must not; with what to do.
@@ -203,7 +206,7 @@ def check() -> None:
     if missing:
         raise NoBoxError(HELP.format(reason=f"{missing[0]} is not installed."))
     with (
-        tempfile.NamedTemporaryFile(dir=Path.home()) as outside,
+        tempfile.NamedTemporaryFile(dir=course) as outside,
         socket.create_server(("127.0.0.1", 0)) as listener,
     ):
         port = str(listener.getsockname()[1])

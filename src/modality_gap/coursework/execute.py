@@ -24,11 +24,12 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Integer
 
 from . import box, plain
-from .judge import Judge
+from .judge import SECONDS, Judge
 
 CELL, CALL, NOTEBOOK, GRACE = 60, 60, 300, 4  # seconds
 LOCKED = 240  # seconds, of a cell of the release
 OUTPUT = 2**20  # bytes, of one cell
+SAID = 4000  # characters, of what a test says
 MESSAGE = 16 * 2**20  # bytes, of one message from the kernel
 KERNELS = 6  # a student may use up
 JUDGES: dict[str, Judge] = {}  # of this process, by set-up
@@ -130,7 +131,8 @@ class Kernel:
                     outputs.append(output)
             return False
 
-        request = self.client.execute(code, store_history=False, stop_on_error=False)
+        told = {"store_history": False, "stop_on_error": False, "allow_stdin": False}
+        request = self.client.execute(code, **told)
         if not self.wait(self.client.iopub_channel, request, seconds, handle):
             outputs.append(error("CellTimeoutError", f"the cell took longer than {seconds:.0f} s"))
         if self.watch.too_much():  # before the next cell pays for this one
@@ -294,5 +296,6 @@ class Session:
             order = {"seed": seed, "label": about["label"], "code": code}
             order |= {"answers": about["answers"], "inplace": about.get("inplace", [])}
             if message := JUDGES[key].test(order, self.ask):
-                return [error("Test", f"{message}\n(seed {seed})")]
+                self.budget -= SECONDS if "did not end" in message else 0
+                return [error("Test", f"{message[:SAID]}\n(seed {seed})")]
         return [new_output("stream", text=f"passed, with the seeds {seeds[0]} and {seeds[1]}\n")]
