@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -97,6 +98,14 @@ def test_what_can_be_read_becomes_the_answers_in_the_release(name: str, tmp_path
         assert cell.metadata == original.metadata
 
 
+@pytest.mark.parametrize(
+    "code",
+    ["x" + ".a" * 90_000, "(" * 90_000, "-" * 90_000 + "1", "\0", "def f(", "x = " + "9" * 9999],
+)
+def test_code_that_no_parser_takes_binds_at_most_names(code: str) -> None:
+    assert collect.read_cell({"cell_type": "code", "source": code}).bound <= {"f", "x"}
+
+
 UNREADABLE = {
     "truncated": PLAIN[:200],
     "empty": b"",
@@ -105,6 +114,7 @@ UNREADABLE = {
     "a list": b"[1, 2]",
     "no cells": b'{"cells": 7}',
     "too large": b" " * (collect.LIMIT + 1),
+    "too many cells": b'{"cells": [' + b"{}," * 10**6 + b"{}]}",
 }
 
 
@@ -120,7 +130,20 @@ def test_of_two_answers_the_later_counts(tmp_path: Path) -> None:
     again = new_code_cell("count = 5", metadata={"nbgrader": {"grade_id": "ex-value-answer"}})
     item = rebuilt(changed(lambda notebook: notebook.cells.append(again)), tmp_path)
     assert dict(text(item.notebook))["ex-value-answer"] == "count = 5"
-    assert any("two answers to ex-value" in note for note in item.notes)
+    assert any("2 answers to ex-value" in note for note in item.notes)
+
+
+def test_an_answer_that_was_split_is_whole(tmp_path: Path) -> None:
+    def split(notebook: NotebookNode) -> None:
+        place = [cell.id for cell in notebook.cells].index("ex-twice-answer")
+        first, second = notebook.cells[place], copy.deepcopy(notebook.cells[place])
+        first.source, second.id = "import math", "new"
+        notebook.cells.insert(place + 1, second)
+        notebook.cells.append(copy.deepcopy(RELEASE.cells[place]))  # and the stub once more
+
+    item = rebuilt(changed(split), tmp_path)
+    sources = [cell.source for cell in item.notebook.cells]
+    assert sources[sources.index("import math") + 1] == RIGHT["ex-twice"]
 
 
 def test_own_cells_stay_beside_their_exercise(tmp_path: Path) -> None:
@@ -166,16 +189,22 @@ NAMES = [
     ("Ada Lovelace_81512_assignsubmission_file_/tiny (1).ipynb", "81512", "Ada Lovelace", ""),
     ("Ada_Lovelace_81512_assignsubmission_file_tiny.ipynb", "81512", "Ada Lovelace", ""),
     ("Łukasz 李_7_assignsubmission_file/x.pdf", "7", "Łukasz 李", ""),
+    ("5/Ada O'Neil-Łu_7_assignsubmission_file_/a/x.ipynb", "7", "Ada O'Neil-Łu", ""),
+    ("Ada_7_assignsubmission_onlinetext/onlinetext.html", "7", "Ada", ""),
     # Canvas
     ("lovelaceada_1234_99_tiny.ipynb", "1234", "lovelaceada", ""),
     ("lovelaceada_LATE_1234_99_tiny-1.ipynb", "1234", "lovelaceada", "late"),
     ("李小龍_55_99_tiny.ipynb", "55", "李小龍", ""),
     ("anon_x7Kp2_99_tiny.ipynb", "x7Kp2", "anonymous x7Kp2", ""),
+    ("anon_LATE_x7Kp2_99_tiny.ipynb", "x7Kp2", "anonymous x7Kp2", "late"),
+    ("all/محمد_LATE_8_99_03_x_2.ipynb", "8", "محمد", "late"),
     # nbgrader, a folder a student, loose files
     ("ada/01_tiny/01_tiny.ipynb", "ada", "ada", ""),
     ("ada l/tiny.ipynb", "ada_l", "ada l", ""),
     ("../../ada.ipynb", "ada", "ada", ""),
     ("=cmd().ipynb", "cmd", "=cmd()", ""),
+    ("..\\..\\ada.ipynb", "ada", "..\\..\\ada", ""),
+    ("คน" * 60 + ".ipynb", "คน" * 13, "คน" * 60, ""),
 ]
 
 
@@ -210,6 +239,12 @@ def test_each_student_is_one_in_every_form_of_folder(form: str, tmp_path: Path) 
             archive.writestr(form.format(name), PLAIN)
     items = collect.collect(tmp_path / "all.zip", {"01_tiny": RELEASE})
     assert [item.student for item in items] == ["ada", "bob"]
+
+
+def test_a_name_that_is_no_text_is_one_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"ad\xff.ipynb")).write_bytes(PLAIN)
+    (item,) = collect.collect(tmp_path, {"01_tiny": RELEASE})
+    assert (item.student, item.name) == ("ad", "ad?")
 
 
 def test_names_that_differ_in_signs_only_are_two_students(tmp_path: Path) -> None:

@@ -120,20 +120,22 @@ def test_without_a_release_or_a_chapter_it_says_what_to_do(
     assert "--variant 9" in capsys.readouterr().err
 
 
-def test_without_a_box_it_refuses_and_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_box_it_refuses_and_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(box.NoBoxError, match=r"(?s)bwrap is not installed.*apt install.*--trust"):
-        box.check()
+        box.check(tmp_path)
 
 
 @needs_box
 def test_a_box_that_holds_passes_and_one_that_does_not_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    box.check()
+    box.check(tmp_path)
     monkeypatch.setattr(box, "command", lambda *program: list(program))
     with pytest.raises(box.NoBoxError, match="could read a file of yours"):
-        box.check()
+        box.check(tmp_path)
 
 
 MOODLE = (

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from tiny import CHAPTER, FULL, NONE, RIGHT, answered, earned, made, needs_box, outputs
 
-from modality_gap.coursework import execute, exercises
+from modality_gap.coursework import box, execute, exercises
 from modality_gap.coursework.judge import Judge, SetupError
 
 pytestmark = needs_box
@@ -68,6 +68,10 @@ while True:
         while True: pass
     except BaseException: pass
 """
+FOLDER = """
+import os
+f = os.path.dirname(get_ipython().config.IPKernelApp.connection_file)
+"""
 # name: (answers beside the right ones, cells of the student's own, points)
 ATTACKS: dict[str, tuple[dict[str, str], tuple[str, ...], dict[str, float]]] = {
     "right answers": ({}, (), FULL),
@@ -90,6 +94,11 @@ ATTACKS: dict[str, tuple[dict[str, str], tuple[str, ...], dict[str, float]]] = {
         {"ex-value": 2, "ex-twice": 0, "ex-scale": 0},
     ),
     "the kernel is ended": ({}, ("import os; os._exit(0)",), FULL),
+    "files without end": (
+        {},
+        (FOLDER + "for i in range(200): open(f'{f}/{i}', 'wb').write(b'1' * 10**6)",),
+        FULL,
+    ),
 }
 SLOW = {
     "no answers": (dict.fromkeys(RIGHT, "pass"), (), NONE),
@@ -118,10 +127,17 @@ SLOW = {
     ),
     "a flood of output": ({}, ("print('x' * 10**8)",), FULL),
     "a flood of lines": ({}, ("while True: print('x' * 1000)",), FULL),
-    "files without end": (
+    "files in a folder": ({}, (FOLDER + "os.mkdir(f'{f}/x'); os.chmod(f'{f}/x', 0)",), FULL),
+    "files without a name": (
         {},
-        ("import os\nf = os.path.dirname(get_ipython().config.IPKernelApp.connection_file)\n"
-         "for i in range(200): open(f'{f}/{i}', 'wb').write(b'1' * 10**6)",),
+        (FOLDER + "kept = []\nfor i in range(1500):\n    kept.append(os.open(f'{f}/x', 65))\n"
+         "    os.unlink(f'{f}/x')",),
+        FULL,
+    ),
+    "the folder is shut": ({}, (FOLDER + "os.chmod(f, 0)",), FULL),
+    "the kernel is ended later": (
+        {"ex-twice": "import time; time.sleep(3)\n" + RIGHT["ex-twice"]},
+        ("import os, threading; threading.Timer(1, os._exit, (1,)).start()",),
         FULL,
     ),
     "everybody is killed": ({}, ("import os; os.kill(-1, 9)",), FULL),
@@ -152,6 +168,18 @@ def marked(name: str) -> object:
 def test_points_are_those_that_were_earned(name: str) -> None:
     answers, own, points = (ATTACKS | SLOW)[name]
     assert earned(answered(made(), RIGHT | answers, own)) == points
+
+
+def test_a_cell_pays_for_itself_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(box.Watch, "run", lambda watch: None)  # however late it looks
+    notebook = answered(
+        made(), RIGHT, (ATTACKS["files without end"][1][0], "import os; os._exit(1)")
+    )
+    place = [cell.id for cell in notebook.cells].index("ex-twice-answer")
+    notebook.cells[place - 1 : place + 1] = reversed(notebook.cells[place - 1 : place + 1])
+    assert earned(notebook) == FULL
+    assert "too many files" in str(notebook.cells[place - 2].outputs)
+    assert "died" in str(notebook.cells[place].outputs)
 
 
 def test_nothing_outside_is_read_written_or_reached(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -24,7 +25,8 @@ import psutil
 from .. import storage
 
 GB = 2**30
-PROCESSES, MEMORY, FILES = 200, 4 * GB, 2**20  # of one box; bytes, and bytes in its folder
+# Of one box: its processes, their memory and open files together, the bytes in its folder.
+PROCESSES, MEMORY, OPEN, FILES = 64, 4 * GB, 1000, 2**20
 NOBODY = 65534
 TRUST = "MODALITY_GAP_TRUST_SUBMISSIONS"  # set by --trust-submissions, for this process and its own
 HELP = """no box to run submissions in, so nothing was marked: {reason}
@@ -46,7 +48,7 @@ def is_root() -> bool:
 
 def command(*program: str, folder: Path | None = None) -> list[str]:
     """The command that runs a program in the box; folder is all that it may change outside."""
-    limits = [f"--as={8 * GB}", f"--nproc={PROCESSES}", f"--fsize={16 * FILES}", "--cpu=600"]
+    limits = [f"--as={8 * GB}", "--nproc=200", f"--fsize={4 * FILES}", "--cpu=600"]
     package = Path(__file__).parents[1]
     data = storage.cache_folder()
     settings = {
@@ -112,6 +114,7 @@ def shared_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
+        subprocess.run(["chmod", "-R", "u+rwx", folder], capture_output=True)  # follows no link
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -125,32 +128,41 @@ class Watch(threading.Thread):
 
     def run(self) -> None:
         """Look three times a second."""
-        while not self.reason and self.process.poll() is None:
-            try:
-                self.reason = self.look()
-            except (psutil.Error, OSError):
-                continue
-            finally:
-                threading.Event().wait(0.3)
+        while self.process.poll() is None and not self.too_much():
+            time.sleep(0.3)
+
+    def too_much(self) -> str:
+        """Why the box is ended now; nothing if it need not be."""
+        try:
+            self.reason = self.reason or self.look()
+        except psutil.Error:  # it has ended
+            pass
+        except OSError:
+            self.reason = "it shut the folder of its sockets"
         if self.reason:
             self.process.kill()
+        return self.reason
 
     def look(self) -> str:
         """What is too much, or nothing."""
         family = psutil.Process(self.process.pid).children(recursive=True)
+        memory = files = 0
+        for member in family:
+            with suppress(psutil.Error):
+                memory += member.memory_info().rss
+                files += member.num_fds()
+        size, names = 0, 0
+        for entry in os.scandir(self.folder):
+            names += 1
+            folder = entry.is_dir(follow_symlinks=False)  # which could hide what it holds
+            with suppress(FileNotFoundError):
+                size += FILES + 1 if folder else entry.stat(follow_symlinks=False).st_size
         if len(family) > PROCESSES:
             return f"it started more than {PROCESSES} processes"
-        memory = 0
-        for member in family:
-            try:
-                memory += member.memory_info().rss
-            except psutil.Error:
-                continue
         if memory > MEMORY:
             return f"its processes took more than {MEMORY // GB} GB of memory together"
-        entries = [entry.stat(follow_symlinks=False).st_size for entry in os.scandir(self.folder)]
-        if sum(entries) > FILES or len(entries) > 100:
-            return "it wrote files where its sockets lie"
+        if size > FILES or names > 100 or files > OPEN:
+            return "it wrote too many files"
         return ""
 
 
@@ -179,8 +191,11 @@ print("could " + ", ".join(got) if got else "holds")
 """
 
 
-def check() -> None:
+def check(course: Path) -> None:
     """Try the box before anything is marked.
+
+    Args:
+        course: a folder of the teacher's, which a box must not see.
 
     Raises:
         NoBoxError: there is none, or a program in it could do what it must not; with what to do.
@@ -191,7 +206,7 @@ def check() -> None:
     if missing:
         raise NoBoxError(HELP.format(reason=f"{missing[0]} is not installed."))
     with (
-        tempfile.NamedTemporaryFile(dir=Path.home()) as outside,
+        tempfile.NamedTemporaryFile(dir=course) as outside,
         socket.create_server(("127.0.0.1", 0)) as listener,
     ):
         port = str(listener.getsockname()[1])

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import io
+import itertools
 import json
 import re
 import unicodedata
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,17 +25,28 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 from . import exercises
-from .source import WRITE_HERE
 
 LIMIT = 20 * 2**20  # bytes, of a file
 TEXT = 200_000  # characters, of a cell
-OWN = 200  # cells
+CELLS, OWN = 2000, 200  # of a file, and of those the student's own
 MOODLE = re.compile(
-    r"(?P<name>[^/]+?)_(?P<id>\d+)_assignsubmission_file_?(?:/(?:.*/)?)?(?P<file>[^/]+)$"
+    r"(?:.*/)?(?P<name>[^/]+?)(?P<late>)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)_?"
+    r"(?:/(?:.*/)?)?(?P<file>[^/]+)"
 )
-CANVAS = re.compile(
-    r"(?:(?P<name>[^/_]+)(?P<late>_LATE)?_(?P<id>\d+)|anon_(?P<anon>\w{5}))_\d+_(?P<file>[^/]+)$"
+CANVAS = re.compile(  # with the site's names, or with "anon" and an id of letters and digits
+    r"(?:.*/)?(?P<name>(?P<anon>anon)|[^/_]+)(?P<late>_LATE)?_(?P<id>(?(anon)[^\W_]+|\d+))_\d+_"
+    r"(?P<file>[^/]+)"
 )
+
+
+@dataclass
+class Cell:
+    """What is believed of a cell."""
+
+    code: bool
+    source: str
+    ids: list[str]  # the names that it goes by: nbgrader's, then its own
+    bound: set[str]  # the names that its code binds
 
 
 @dataclass
@@ -44,8 +56,8 @@ class Sent:
     student: str  # an id that can name a folder
     name: str  # of the student, for people
     file: str
-    payload: bytes
-    when: tuple[Any, ...] = ()  # the later of two files counts
+    cells: list[Cell]
+    when: tuple[Any, ...]  # the later of two files counts
     notes: list[str] = field(default_factory=list)
 
 
@@ -69,17 +81,16 @@ def collect(source: Path, releases: dict[str, NotebookNode]) -> list[Rebuilt]:
     sent = list(files(source))
     if not sent:
         raise ValueError(f"{source} holds no notebook; give Moodle's or Canvas's zip, or a folder")
-    read = [(item, cells(item)) for item in sent]
-    guesses = [guess(item, found, releases) for item, found in read]
+    guesses = [guess(item, releases) for item in sent]
     usual = Counter(filter(None, guesses)).most_common(1)
-    latest: dict[tuple[str, str], list[tuple[Sent, list[dict[str, Any]]]]] = {}
-    for (item, found), chapter in zip(read, guesses, strict=True):
-        known = chapter or (usual[0][0] if usual else next(iter(releases)))
-        latest.setdefault((item.student, known), []).append((item, found))
+    default = usual[0][0] if usual else next(iter(releases))
+    latest: dict[tuple[str, str], list[Sent]] = {}
+    for item, chapter in zip(sent, guesses, strict=True):
+        latest.setdefault((item.student, chapter or default), []).append(item)
     rebuilt = []
     for (student, chapter), versions in latest.items():
-        item, found = max(versions, key=lambda version: (bool(version[1]), version[0].when))
-        notebook, notes = rebuild(found, releases[chapter])
+        item = max(versions, key=lambda version: (bool(version.cells), version.when))
+        notebook, notes = rebuild(item.cells, releases[chapter])
         if len(versions) > 1:
             notes.insert(0, f"{len(versions)} files; {item.file} counts")
         rebuilt.append(Rebuilt(student, item.name, chapter, notebook, item.notes + notes))
@@ -93,8 +104,8 @@ def files(source: Path) -> Iterator[Sent]:
     tops = {tuple(PurePosixPath(path).parts[:2]) for path, *_ in found}
     inner = all(len(top) == 2 and not re.match(r"\d\d_", top[1]) for top in tops)
     alone = len(tops) > 1 and inner and len({top[0] for top in tops}) == 1
-    for path, payload, when, note in found:  # a folder around everything says nothing
-        sent = whose(path.split("/", 1)[1] if alone else path, payload, when)
+    for path, when, cells, note in found:  # a folder around everything says nothing
+        sent = whose(path.split("/", 1)[1] if alone else path, when, cells)
         first = taken.setdefault(sent.student, sent.name)
         if first != sent.name:  # two names that differ in what a folder's name cannot hold
             sent.student += "-" + hashlib.sha256(sent.name.encode()).hexdigest()[:6]
@@ -102,21 +113,15 @@ def files(source: Path) -> Iterator[Sent]:
         yield sent
 
 
-def entries(source: Path) -> Iterator[tuple[str, bytes, tuple[Any, ...], str]]:
-    """(path within source, content, date, note) of each file; no link is followed."""
+def entries(source: Path) -> Iterator[tuple[str, tuple[Any, ...], list[Cell], str]]:
+    """(path within source, date, cells, note) of each file; no link is followed."""
     if source.is_dir():
         for path in sorted(source.rglob("*")):
             name = path.relative_to(source).as_posix()
-            if "/." in f"/{name}" or (not path.is_symlink() and not path.is_file()):
-                continue
-            if path.suffix.lower() != ".ipynb" and not path.is_symlink():
-                continue
-            if path.is_symlink():
-                yield name, b"", (0,), "a link instead of a file; it was not followed"
-                continue
-            large = path.stat().st_size > LIMIT
-            payload = b"" if large else path.read_bytes()
-            yield name, payload, (path.stat().st_mtime,), TOO_LARGE if large else ""
+            if path.is_symlink() and wanted(name):
+                yield name, (0,), [], "a link instead of a file; it was not followed"
+            elif path.is_file() and wanted(name):
+                yield name, (path.stat().st_mtime,), *read(partial(path.open, "rb"))
         return
     try:
         archive = zipfile.ZipFile(source)
@@ -124,164 +129,147 @@ def entries(source: Path) -> Iterator[tuple[str, bytes, tuple[Any, ...], str]]:
         raise ValueError(f"{source} is neither a folder nor a zip file ({error})") from None
     with archive:
         for info in archive.infolist():
-            hidden = re.search(r"(^|/)(\.[^./]|__MACOSX)", info.filename)
-            if info.is_dir() or hidden or not interesting(info.filename):
-                continue
-            note, payload = "", b""
-            try:
-                with archive.open(info) as stream:
-                    payload = stream.read(LIMIT + 1)
-            except Exception as error:  # a bad checksum, a password, a method unknown here
-                note = f"the zip file is damaged at this place ({error})"
-            if len(payload) > LIMIT:
-                payload, note = b"", TOO_LARGE
-            yield info.filename, payload, info.date_time, note
+            if not info.is_dir() and wanted(info.filename):
+                yield info.filename, info.date_time, *read(partial(archive.open, info))
 
 
-TOO_LARGE = f"larger than {LIMIT // 2**20} MB, so it was not read: clear the outputs, send it again"
-
-
-def interesting(path: str) -> bool:
+def wanted(path: str) -> bool:
     """A notebook, or what a learning platform says that a student uploaded instead."""
-    return path.lower().endswith(".ipynb") or bool(MOODLE.search(path) or CANVAS.search(path))
+    if re.search(r"(^|/)(\.[^./]|__MACOSX)", path):
+        return False
+    return path.lower().endswith(".ipynb") or bool(MOODLE.match(path) or CANVAS.match(path))
 
 
-def whose(path: str, payload: bytes, when: tuple[Any, ...]) -> Sent:
+def whose(path: str, when: tuple[Any, ...], cells: list[Cell]) -> Sent:
     """The student of a path, in the ways of Moodle, Canvas, nbgrader, and plain folders."""
-    path = unicodedata.normalize("NFC", path)
-    parts = [part for part in PurePosixPath(path).parts if part not in ("/", "..")]
-    again = re.search(r"-(\d+)(?:\.\w+)?$", parts[-1])
-    if found := MOODLE.search(path):
-        name = found["name"].rpartition("/")[2].replace("_", " ")
-        return Sent(safe(found["id"]), name, found["file"], payload, when)
-    if found := CANVAS.search(path):
-        name = found["name"] or f"anonymous {found['anon']}"
+    path = unicodedata.normalize("NFC", path.encode("utf-8", "replace").decode("utf-8"))[-1000:]
+    if found := MOODLE.fullmatch(path) or CANVAS.fullmatch(path):
+        name = found["name"].replace("_", " ")
+        name = f"anonymous {found['id']}" if name == "anon" else name
+        again = re.search(r"-(\d{1,9})(?:\.\w+)?$", found["file"])  # Canvas: a second upload
+        order = (int(again[1]) if again and found.re is CANVAS else 0, when)
         notes = ["late"] if found["late"] else []
-        order = (int(again[1]) if again else 0, when)
-        student = safe(found["id"] or found["anon"])
-        return Sent(student, name, found["file"], payload, order, notes)
-    name = PurePosixPath(path).stem
+        return Sent(safe(found["id"]), name, found["file"], cells, order, notes)
+    parts = [part for part in PurePosixPath(path).parts if part not in ("/", "..")] or [""]
+    name = PurePosixPath(parts[-1]).stem
     if len(parts) > 1:  # nbgrader: student/chapter/file
         name = parts[-3] if len(parts) > 2 and re.match(r"\d\d_", parts[-2]) else parts[-2]
-    return Sent(safe(name), name, parts[-1], payload, when)
+    return Sent(safe(name), name, parts[-1], cells, (0, when))
 
 
 def safe(name: str) -> str:
     """A name as a folder's: letters of any script, digits, - and _."""
-    return re.sub(r"[^\w-]+", "_", name).strip("_")[:80] or "nameless"
+    short = re.sub(r"[^\w-]+", "_", name).encode("utf-8", "replace")[:80].decode("utf-8", "ignore")
+    return short.strip("_") or "nameless"
 
 
-def cells(sent: Sent) -> list[dict[str, Any]]:
-    """The cells of a file, in whatever format; notes say what is wrong with it."""
-    if not sent.payload:
-        sent.notes += [] if sent.notes else ["the file is empty"]
-        return []
-    payload = sent.payload
+def read(opened: Callable[[], Any]) -> tuple[list[Cell], str]:
+    """The cells of a file in whatever format, or what is wrong with it."""
+    try:
+        with opened() as stream:
+            payload = stream.read(LIMIT + 1)
+    except Exception as error:  # no permission, a bad checksum, a password, an unknown method
+        return [], f"the file cannot be read ({error})"
+    if len(payload) > LIMIT:
+        return [], f"larger than {LIMIT // 2**20} MB, so not read: clear the outputs, send it again"
     code = "utf-16" if payload[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         data = json.loads(payload.decode(code, "replace"))
         found = data["cells"] if "cells" in data else data["worksheets"][0]["cells"]
-        kept = [cell for cell in found if isinstance(cell, dict)]
+        cells = [read_cell(cell) for cell in found[: CELLS + 1] if isinstance(cell, dict)]
     except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-        sent.notes.append(f"{sent.file} is no notebook, or a damaged one: nothing can be read")
-        return []
-    return [
-        {
-            "code": cell.get("cell_type") == "code",
-            "source": text(cell.get("source", cell.get("input", ""))),
-            "ids": ids(cell),
-        }
-        for cell in kept
-    ]
+        return (
+            [],
+            "no notebook, or a damaged one: nothing can be read" if payload else "it is empty",
+        )
+    if len(found) > CELLS:
+        return [], f"more than {CELLS} cells, so none was read"
+    return cells, ""
 
 
-def text(source: Any) -> str:
-    """The text of a cell, which may be lines, and may be anything."""
-    lines = source if isinstance(source, list) else [source]
-    whole = "".join(line for line in lines if isinstance(line, str)).replace("\r\n", "\n")
-    return whole.encode("utf-8", "replace").decode("utf-8")[:TEXT]
-
-
-def ids(cell: dict[str, Any]) -> list[str]:
-    """The names that a cell goes by: nbgrader's, then its own."""
-    metadata = cell.get("metadata")
+def read_cell(cell: dict[str, Any]) -> Cell:
+    """What is believed of a cell, whose parts may be anything."""
+    lines = cell.get("source", cell.get("input", ""))
+    parts = [line for line in (lines if isinstance(lines, list) else [lines]) if type(line) is str]
+    source = "".join(parts)[:TEXT].replace("\r\n", "\n").encode("utf-8", "replace").decode("utf-8")
+    metadata, bound = cell.get("metadata"), set[str]()
     mark = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     names = [mark.get("grade_id") if isinstance(mark, dict) else None, cell.get("id")]
-    return [name for name in names if isinstance(name, str)]
+    if cell.get("cell_type") == "code":
+        try:
+            bound = set(exercises.bindings(source))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            bound = set(re.findall(r"^(?:def\s+)?(\w+)\s*[(=]", source, re.MULTILINE))
+    is_code = cell.get("cell_type") == "code"
+    return Cell(is_code, source, [name for name in names if isinstance(name, str)], bound)
 
 
-def guess(sent: Sent, found: list[dict[str, Any]], releases: dict[str, NotebookNode]) -> str:
+def guess(sent: Sent, releases: dict[str, NotebookNode]) -> str:
     """The chapter of a file: the one whose cells it holds, else the one that its path names."""
-    held = {name for cell in found for name in cell["ids"]} | {cell["source"] for cell in found}
+    held = {name for cell in sent.cells for name in cell.ids} | {cell.source for cell in sent.cells}
     scores = {
         name: sum(cell.id in held for cell in release.cells if cell.metadata.modality_gap.label)
         + sum(cell.source in held for cell in release.cells if cell.cell_type == "markdown")
-        + any(binds(cell, release) for cell in found)
+        + any(binds(cell, release) for cell in sent.cells)
         for name, release in releases.items()
     }
     best = max(scores, key=lambda name: scores[name])
-    if scores[best]:
-        return best
     named = [name for name in releases if name in sent.file or name[:2] in sent.file]
-    return named[0] if named else ""
+    return best if scores[best] else (named or [""])[0]
 
 
-def binds(cell: dict[str, Any], release: NotebookNode) -> str:
-    """The id of the answer whose names a code cell binds, if any."""
-    if not cell["code"]:
-        return ""
-    try:
-        bound = set(exercises.bindings(cell["source"]))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        bound = set(re.findall(r"^(?:def\s+)?(\w+)\s*[(=]", cell["source"], re.MULTILINE))
+def binds(cell: Cell, release: NotebookNode) -> str:
+    """The id of the answer whose names a cell binds, if any."""
     for answer in release.cells:
         names = set(answer.metadata.modality_gap.get("answers", []))
-        if answer.metadata.nbgrader.solution and names and names <= bound:
+        if answer.metadata.nbgrader.solution and names and names <= cell.bound:
             return str(answer.id)
     return ""
 
 
-def rebuild(found: list[dict[str, Any]], release: NotebookNode) -> tuple[NotebookNode, list[str]]:
+def rebuild(found: list[Cell], release: NotebookNode) -> tuple[NotebookNode, list[str]]:
     """The release with a student's answers in it, and notes on what had to be mended."""
     by_id = {cell.id: cell for cell in release.cells}
     by_text = {cell.source: cell.id for cell in release.cells if cell.source.strip()}
-    answers: dict[str, str] = {}
+    answers: dict[str, list[str]] = {}  # of two, all are kept; the last counts
     own: dict[tuple[str, bool], list[str]] = {}  # (exercise, after the answer): code
     notes, place, after = [], "", False
     restored: set[str] = set()
-    known = [next((name for name in cell["ids"] if name in by_id), "") for cell in found]
-    for index, cell in enumerate(found):
-        known[index] = known[index] or by_text.get(cell["source"], "")
+    known = [
+        next((name for name in cell.ids if name in by_id), by_text.get(cell.source, ""))
+        for cell in found
+    ]
     for index, cell in enumerate(found):
         if not known[index] and (name := binds(cell, release)) and name not in known:
             known[index] = name
             label = by_id[name].metadata.modality_gap.label
             notes.append(f"the answer to {label} had lost its mark")
     for cell, name in zip(found, known, strict=True):
-        if not name:
-            free = f"{place}-answer"
-            if not cell["source"].strip():
-                continue
-            if cell["code"]:
-                own.setdefault((place, after), []).append(cell["source"])
-            elif free in by_id and by_id[free].cell_type == "markdown":
-                own.setdefault((free, True), []).append(cell["source"])
+        if not cell.source.strip():
             continue
-        label = str(by_id[name].metadata.modality_gap.label)
-        answer = by_id[name].metadata.nbgrader.solution
+        free = f"{place}-answer"
+        if not name and cell.code:
+            own.setdefault((place, after), []).append(cell.source)
+        elif not name and free in by_id and by_id[free].cell_type == "markdown":
+            answers.setdefault(free, []).append(cell.source)  # in a cell beside the one for it
+        if not name:
+            continue
+        label, answer = (
+            by_id[name].metadata.modality_gap.label,
+            by_id[name].metadata.nbgrader.solution,
+        )
         if label != place:
             place, after = label, False
         after = after or answer
-        if not answer and cell["code"] and cell["source"] not in ("", by_id[name].source):
+        if not answer and cell.code and cell.source != by_id[name].source:
             restored.add(label or "the set-up")
-        if answer and cell["source"].strip():
-            if answers.get(name, cell["source"]) != cell["source"]:
-                notes.append(f"two answers to {label}; the later counts")
-            answers[name] = cell["source"]
-    for (name, _), texts in own.items():  # free text in a cell beside the one for it
-        if name in by_id:
-            written = [answers[name]] if answers.get(name, WRITE_HERE) != WRITE_HERE else []
-            answers[name] = "\n\n".join([*written, *texts])
+        if answer and cell.source not in (by_id[name].source, *answers.get(name, [])):
+            answers.setdefault(name, []).append(cell.source)
+    notes += [
+        f"{len(texts)} answers to {by_id[name].metadata.modality_gap.label}; the last counts"
+        for name, texts in answers.items()
+        if len(texts) > 1
+    ]
     if restored:
         notes.append(f"changed cells of {', '.join(sorted(restored))} are as they were handed out")
     if found and not any(known):
@@ -296,34 +284,26 @@ def rebuild(found: list[dict[str, Any]], release: NotebookNode) -> tuple[Noteboo
 
 
 def assemble(
-    cells: list[NotebookNode], answers: dict[str, str], own: dict[tuple[str, bool], list[str]]
+    cells: list[NotebookNode], answers: dict[str, list[str]], own: dict[tuple[str, bool], list[str]]
 ) -> Iterator[NotebookNode]:
     """The cells of a release with answers in place, and the student's own cells around them."""
-    count = 0
+    number = itertools.count(1)
 
-    def extra(label: str, after: bool) -> Iterator[NotebookNode]:
-        nonlocal count
-        for source in own.pop((label, after), []):
-            count += 1
-            yield new_code_cell(source, id=f"own-{count}")
+    def extra(sources: list[str]) -> Iterator[NotebookNode]:
+        return (new_code_cell(source, id=f"own-{next(number)}") for source in sources)
 
     last = sum(not cell.metadata.modality_gap.label for cell in cells) - 1  # of the set-up
     for index, cell in enumerate(cells):
         label, answer = cell.metadata.modality_gap.label, cell.metadata.nbgrader.solution
         if answer:
-            cell.source = answers.get(cell.id, cell.source)
-            yield from extra(label, False)
+            texts = answers.get(cell.id, [cell.source])
+            yield from extra(own.get((label, False), []))
+            if cell.cell_type == "code":
+                yield from extra(texts[:-1])
+                texts = texts[-1:]
+            cell.source = "\n\n".join(texts)[:TEXT]
         yield cell
         if answer:
-            yield from extra(label, True)
+            yield from extra(own.get((label, True), []))
         if index == last:
-            yield from extra("", False)
-
-
-def pack(notebooks: dict[str, NotebookNode]) -> bytes:
-    """The notebooks as one zip file, the same bytes for the same notebooks."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, notebook in notebooks.items():
-            archive.writestr(zipfile.ZipInfo(f"{name}.ipynb"), json.dumps(notebook, indent=1))
-    return buffer.getvalue()
+            yield from extra(own.get(("", False), []))

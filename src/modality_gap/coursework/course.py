@@ -14,6 +14,7 @@ import os
 import re
 import sys
 import warnings
+import zipfile
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
@@ -26,6 +27,7 @@ from tqdm import tqdm
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
+from ..lab.mad import load_mad
 from . import box, collect, report, source
 
 SITE = ""
@@ -88,7 +90,7 @@ def release(options: argparse.Namespace) -> None:
         raise ValueError(f"{options.chapters} holds no chapters: run this in the book's folder")
     course.mkdir(parents=True, exist_ok=True)
     (course / "nbgrader_config.py").write_text(source.CONFIG, "utf-8")
-    api, notebooks, plain = nbgrader(course), {}, []
+    api, names, plain = nbgrader(course), [], 0
     for path in tqdm(chapters, desc="chapters", unit="", leave=False):
         name, edition = path.stem, options.edition / f"{path.stem}.ipynb"
         link = f"{options.site.rstrip('/')}/notebooks/{name}.html" if options.site else ""
@@ -102,19 +104,35 @@ def release(options: argparse.Namespace) -> None:
         if not result["success"]:
             said = result.get("log", "").strip().splitlines()
             raise ValueError(f"{name}: {said[-1] if said else 'nbgrader failed'}")
-        plain += [] if edition.exists() else [name]
-        notebooks[name] = read(course / "release" / name / f"{name}.ipynb")
+        plain += not edition.exists()
+        names.append(name)
     if plain:
-        print(
-            f"{len(plain)} with statements in the book's markup: make book first, for the website's"
-        )
-    (course / "release.zip").write_bytes(collect.pack(notebooks))
-    print(f"{len(notebooks)} notebooks: {course / 'release'}, all of them in release.zip")
+        print(f"{plain} with statements in the book's markup: make book first, for the website's")
+    with zipfile.ZipFile(course / "release.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.write(course / "release" / name / f"{name}.ipynb", f"{name}.ipynb")
+    print(f"{len(names)} notebooks: {course / 'release'}, all of them in release.zip")
 
 
 def read(path: Path) -> NotebookNode:
     """A notebook of ours."""
     return nbformat.read(path, as_version=4)
+
+
+def make_data(course: Path) -> None:
+    """Make the data set that a chapter reads, once: a box has no time for it and keeps nothing.
+
+    Raises:
+        ValueError: there is no room to keep it.
+    """
+    if not any("load_mad" in path.read_text("utf-8") for path in course.glob("source/*/*.ipynb")):
+        return
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "MAD is")
+        try:
+            load_mad()
+        except UserWarning as warning:
+            raise ValueError(f"{warning}; MODALITY_GAP_CACHE names a folder for it") from None
 
 
 def grade(options: argparse.Namespace) -> None:
@@ -123,7 +141,8 @@ def grade(options: argparse.Namespace) -> None:
     paths = sorted((course / "release").glob("*/*.ipynb"))
     if not paths:
         raise ValueError(f"{course} holds no release to mark against: make coursework first")
-    box.check()
+    box.check(course)
+    make_data(course)
     collected = collect.collect(options.submissions, {path.stem: read(path) for path in paths})
     jobs = []
     ledger = course / "marked.json"

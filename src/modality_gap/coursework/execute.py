@@ -5,36 +5,38 @@ from __future__ import annotations
 import base64
 import json
 import os
-import re
 import secrets
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from queue import Empty
 from typing import Any
 
+import nbformat
 import zmq
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.connect import write_connection_file
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
+from nbformat.v4 import new_output, output_from_msg
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Integer
 
 from . import box, plain
-from .judge import Judge
+from .judge import SECONDS, Judge
 
 CELL, CALL, NOTEBOOK, GRACE = 60, 60, 300, 4  # seconds
 LOCKED = 240  # seconds, of a cell of the release
 OUTPUT = 2**20  # bytes, of one cell
+SAID = 4000  # characters, of what a test says
 MESSAGE = 16 * 2**20  # bytes, of one message from the kernel
-KERNELS = 3  # a student may use up
+KERNELS = 6  # a student may use up
 JUDGES: dict[str, Judge] = {}  # of this process, by set-up
 
 
 class KernelGoneError(Exception):
-    """The student's kernel died, or had to be ended; the text says why, to the student."""
+    """The student's kernel died, or took too much; the text says why, to the student."""
 
 
 class Kernel:
@@ -82,7 +84,8 @@ class Kernel:
         """Handle the messages that answer a request until `handle` is content; False: too late.
 
         Raises:
-            KernelGoneError: the kernel died, or does not end when it is interrupted.
+            KernelGoneError: the kernel died.
+            TimeoutError: it does not end when it is interrupted.
         """
         deadline, interrupted = time.monotonic() + seconds, False
         while True:
@@ -90,7 +93,7 @@ class Kernel:
                 raise KernelGoneError(self.watch.reason or "the kernel died")
             if time.monotonic() > deadline:
                 if interrupted:
-                    raise KernelGoneError(f"no end after {seconds:.0f} s, nor when interrupted")
+                    raise TimeoutError(f"no end after {seconds:.0f} s, nor when interrupted")
                 self.interrupt()
                 deadline, interrupted = time.monotonic() + GRACE, True
             try:
@@ -121,16 +124,19 @@ class Kernel:
                 if outputs[-1:] != [TOO_MUCH]:
                     outputs.append(TOO_MUCH)
                     self.interrupt()
-            elif output := harmless(message["msg_type"], content):
-                if is_stream(output) and outputs and outputs[-1].get("name") == output.name:
+            elif output := harmless(message):
+                if output.get("name") and outputs and outputs[-1].get("name") == output.name:
                     outputs[-1].text += output.text
                 else:
                     outputs.append(output)
             return False
 
-        request = self.client.execute(code, store_history=False, stop_on_error=False)
+        told = {"store_history": False, "stop_on_error": False, "allow_stdin": False}
+        request = self.client.execute(code, **told)
         if not self.wait(self.client.iopub_channel, request, seconds, handle):
             outputs.append(error("CellTimeoutError", f"the cell took longer than {seconds:.0f} s"))
+        if self.watch.too_much():  # before the next cell pays for this one
+            raise KernelGoneError(self.watch.reason)
         return outputs
 
     def ask(self, name: str, packed: str, inplace: list[int], seconds: float) -> str:
@@ -149,40 +155,33 @@ class Kernel:
         return said[0]
 
 
-def clean(text: Any) -> str:
-    """Text that can be written to a file."""
-    return str(text).encode("utf-8", "replace").decode("utf-8")
-
-
 def error(name: str, text: str) -> NotebookNode:
     """The output of an error, without a traceback."""
+    text = text.encode("utf-8", "replace").decode("utf-8")
     return new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"])
 
 
 TOO_MUCH = error("OutputError", "more than a megabyte of output: the rest is dropped")
 
 
-def is_stream(output: NotebookNode) -> bool:
-    """Whether an output is printed text."""
-    return output.output_type == "stream"
+def harmless(message: dict[str, Any]) -> NotebookNode | None:
+    """A message as an output of text or a picture; nothing of anything else.
 
-
-def harmless(kind: str, content: dict[str, Any]) -> NotebookNode | None:
-    """A message as an output of text or a picture; nothing of anything else."""
-    if kind == "stream":
-        name = "stderr" if content["name"] == "stderr" else "stdout"
-        return new_output("stream", name=name, text=clean(content["text"]))
-    if kind == "error":
-        lines = [clean(line) for line in content["traceback"]]
-        name, text = clean(content["ename"]), clean(content["evalue"])
-        return new_output("error", ename=name, evalue=text, traceback=lines)
-    if kind in ("display_data", "execute_result"):
-        data = {"text/plain": clean(content["data"].get("text/plain", ""))}
-        picture = content["data"].get("image/png", "")
-        if isinstance(picture, str) and re.fullmatch(r"[A-Za-z0-9+/=\s]+", picture):
-            data["image/png"] = base64.b64encode(base64.b64decode(picture)).decode("ascii")
-        return new_output("display_data", data=data)
-    return None
+    Raises:
+        Exception: what the message holds is no output.
+    """
+    if message["msg_type"] not in ("stream", "error", "display_data", "execute_result"):
+        return None
+    output = output_from_msg(message)
+    if "data" in output:
+        text, picture = (output.data.get(kind) for kind in ("text/plain", "image/png"))
+        output = new_output("display_data", data={"text/plain": text or ""})
+        if picture:  # of nothing but the letters of base64, since it becomes part of a page
+            output.data["image/png"] = base64.b64encode(base64.b64decode(picture)).decode()
+    whole = json.dumps(output, ensure_ascii=False).encode("utf-8", "replace")
+    output = nbformat.from_dict(json.loads(whole))
+    nbformat.validate(output, ref="output", version=4, version_minor=5)
+    return output
 
 
 class BoxedExecute(NbGraderPreprocessor):  # type: ignore[misc]
@@ -211,14 +210,16 @@ class Session:
     """One notebook on its way through box and judge."""
 
     def __init__(self, nb: NotebookNode, seed: int) -> None:
-        self.seed, self.deadline, self.used = seed, time.monotonic() + NOTEBOOK, 0
+        self.seed, self.budget, self.kernels = seed, float(NOTEBOOK), 0
         self.setup = [cell.source for cell in nb.cells if role(cell) == "setup"]
         self.given: dict[str, list[str]] = {}
         for cell in nb.cells:
             if role(cell) == "given":
                 self.given.setdefault(cell.metadata.modality_gap.label, []).append(cell.source)
-        self.locked: list[str] = []  # what ran and what a new kernel runs again
-        self.kernel: Kernel | None = Kernel()
+        # What has run, and what a new kernel runs again: the locked cells and the last answer.
+        self.locked: list[str] = []
+        self.answer = ""
+        self.kernel: Kernel | None = None
 
     def close(self) -> None:
         """End the kernel."""
@@ -226,49 +227,67 @@ class Session:
             self.kernel.close()
             self.kernel = None
 
-    def cell(self, cell: NotebookNode) -> list[NotebookNode]:
-        """The outputs of a cell."""
-        about = cell.metadata.get("modality_gap", {})
-        if role(cell) in ("test", "hidden-test"):
-            return self.judged(cell.source, about)
-        ours, start = role(cell) in ("setup", "given"), time.monotonic()
-        if ours:
-            self.locked.append(cell.source)
-        try:
-            return self.alive().run(cell.source, LOCKED if ours else self.left(CELL))
-        except KernelGoneError as gone:
-            self.close()
-            return [error("KernelGoneError", str(gone))]
-        finally:
-            self.deadline += time.monotonic() - start if ours else 0  # it is no time of theirs
-
-    def left(self, seconds: float) -> float:
-        """Seconds that a cell may take of what the notebook has left."""
-        return max(0.5, min(seconds, self.deadline - time.monotonic()))
-
     def alive(self) -> Kernel:
-        """The kernel, or a new one where the locked cells have run again."""
-        if time.monotonic() > self.deadline:
+        """The kernel, or a new one that has run what it must."""
+        if self.budget <= 0:
             raise KernelGoneError(f"the notebook took longer than {NOTEBOOK} s")
         if not self.kernel:
-            self.used += 1
-            if self.used >= KERNELS:
+            if self.kernels >= KERNELS:
                 raise KernelGoneError(f"the kernel died {KERNELS} times")
+            self.kernels += 1
             self.kernel = Kernel()
             for code in self.locked:
                 self.kernel.run(code, LOCKED)
+            if self.answer:
+                self.kernel.run(self.answer, CELL)
         return self.kernel
+
+    def timed(self, work: Callable[[Kernel, float], Any], limit: float) -> Any:
+        """What work does with a kernel and the seconds that it may take; those are counted."""
+        kernel, start = self.alive(), time.monotonic()
+        try:
+            return work(kernel, max(0.5, min(limit, self.budget)))
+        finally:
+            self.budget -= time.monotonic() - start
+
+    def cell(self, cell: NotebookNode) -> list[NotebookNode]:
+        """The outputs of a cell."""
+        code, part = cell.source, role(cell)
+        if part in ("test", "hidden-test"):
+            return self.judged(code, cell.metadata.modality_gap)
+        ours = part in ("setup", "given")
+        try:
+            if ours:
+                said = self.alive().run(code, LOCKED)
+            else:
+                said = self.timed(lambda kernel, seconds: kernel.run(code, seconds), CELL)
+        except (KernelGoneError, TimeoutError) as gone:
+            self.close()
+            said = [error(type(gone).__name__, str(gone))]
+            code = code if isinstance(gone, KernelGoneError) else ""
+        if ours:
+            self.locked.append(code)
+        elif part == "answer":  # if the kernel died, perhaps of what an earlier cell had left
+            self.answer = code
+        return said
+
+    def ask(self, name: str, packed: str, inplace: list[int]) -> str:
+        """What the pupil says; if the kernel dies, what another says, once."""
+        for _ in range(2):
+            try:
+                return self.timed(lambda kernel, s: kernel.ask(name, packed, inplace, s), CALL)
+            except KernelGoneError as gone:
+                said = str(gone)
+                self.close()
+            except TimeoutError as late:
+                said = str(late)
+                self.close()
+                break
+        self.answer = ""  # which kills kernels
+        return json.dumps({"error": "RuntimeError", "text": said})
 
     def judged(self, code: str, about: dict[str, Any]) -> list[NotebookNode]:
         """A test, with two seeds; both must pass."""
-
-        def ask(name: str, packed: str, inplace: list[int]) -> str:
-            try:
-                return self.alive().ask(name, packed, inplace, self.left(CALL))
-            except KernelGoneError as gone:
-                self.close()
-                return json.dumps({"error": "RuntimeError", "text": str(gone)})
-
         key = json.dumps([self.setup, self.given])
         seeds = (self.seed, self.seed + 1)
         for seed in seeds:
@@ -276,6 +295,7 @@ class Session:
                 JUDGES[key] = Judge(self.setup, self.given)
             order = {"seed": seed, "label": about["label"], "code": code}
             order |= {"answers": about["answers"], "inplace": about.get("inplace", [])}
-            if message := clean(JUDGES[key].test(order, ask)):
-                return [error("Test", f"{message}\n(seed {seed})")]
+            if message := JUDGES[key].test(order, self.ask):
+                self.budget -= SECONDS if "did not end" in message else 0
+                return [error("Test", f"{message[:SAID]}\n(seed {seed})")]
         return [new_output("stream", text=f"passed, with the seeds {seeds[0]} and {seeds[1]}\n")]
