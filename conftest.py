@@ -82,6 +82,7 @@ SLOW = [
     "test_training",
     "test_site",
     "test_site_edition",
+    "test_site_found",
     "test_sweeps",
     "test_published",
 ]

@@ -49,7 +49,8 @@ $$ (eq-equal)
 
 def make(folder: Path, chapters: dict[str, str], pages: dict[str, str] | None = None) -> Path:
     """Write the book's sources: an intro, numbered chapters, and further pages in `book`."""
-    for name in ("_config.yml", "book/_ext", "book/_static", "book/references.bib"):
+    sources = ("_config.yml", "book/_ext", "book/_static", "book/references.bib")
+    for name in (*sources, "pyproject.toml", "CITATION.cff"):
         target = folder / name
         target.parent.mkdir(exist_ok=True)
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy

@@ -38,6 +38,21 @@ def test_parts_add_up_to_the_whole(seed: int, cut: int) -> None:
     assert whole["rmg"] == pytest.approx(mg.rmg(x, y).item(), abs=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_what_is_stored_in_fewer_bits_is_summed_in_float64(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moments, "BLOCK", 7 * 16)
+    x, y = (unit_rows(300, 16, seed).to(dtype) for seed in (1, 2))
+    a, b = x.double().numpy(), y.double().numpy()
+    found = sum_up(rows(x), rows(y)).sizes()
+    assert found["l2m"] == pytest.approx(np.linalg.norm(a.mean(0) - b.mean(0)), abs=1e-12)
+    assert found["l2i"] == pytest.approx(np.linalg.norm(a - b, axis=1).mean(), abs=1e-12)
+    assert found["paired_cosine"] == pytest.approx((a * b).sum(1).mean(), abs=1e-12)
+    within = (a @ a.T)[~np.eye(300, dtype=bool)].mean()
+    assert found["cosine_image"] == pytest.approx(within, abs=1e-12)
+
+
 def test_distances_of_pairs_that_nearly_coincide_are_not_rounding() -> None:
     x = unit_rows(50, 64)
     y = mg.normalize(x + 1e-9 * unit_rows(50, 64, 1))
@@ -90,6 +105,9 @@ def test_two_workers_give_the_same_even_if_one_is_killed(
             np.save(tmp_path / side / f"{side}_{number}.npy", part)
     pairs = mg.open_pairs(tmp_path)
     expected = mg.measure(x, y).values
+    owner = torch.randint(400, (1000,), generator=torch.Generator().manual_seed(0))
+    owner[:400] = torch.arange(400)
+    captions = y[owner]
 
     def killing(function: Any, parts: Any) -> Any:  # noqa: ANN401
         """As `spread_by`, but that a worker dies with its work."""
@@ -100,3 +118,7 @@ def test_two_workers_give_the_same_even_if_one_is_killed(
     for spread in (spread_by(cluster), killing):
         found = mg.measure(pairs, spread=spread).values
         assert found == pytest.approx(expected, abs=1e-9, nan_ok=True)
+    here = sum_up(pairs.images, rows(captions), owner).sizes()
+    assert here["l2i"] == pytest.approx((x[owner] - captions).norm(dim=1).mean().item(), abs=1e-12)
+    there = sum_up(pairs.images, rows(captions), owner, spread_by(cluster)).sizes()
+    assert there == pytest.approx(here, abs=1e-12)

@@ -31,6 +31,7 @@ from sphinx.errors import ConfigError
 from sphinx.util import logging
 from sphinx_exercise.nodes import solution_node
 
+from cited import addresses
 from edition_text import Links, Markdown
 from execute_pages import Page
 from removed import has, taken_away
@@ -40,22 +41,24 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Where the repository and the site are, if the build is told:
-#   BOOK_REPOSITORY_URL     for example https://github.com/owner/name; for the buttons of the
-#                           repository and of Binder, and what the first cell of a notebook installs
+# Settings of a build, by variables of its environment. Addresses come from [project.urls] in
+# pyproject.toml; a variable that is given wins:
+#   BOOK_REPOSITORY_URL     Repository, for example https://github.com/owner/name; for the buttons
+#                           of it and of Binder, and what the first cell of a notebook installs
 #   BOOK_REPOSITORY_BRANCH  main if not given
-#   BOOK_NOTEBOOKS_URL      folder with the edition on GitHub, for the Colab button. Colab opens
-#                           .ipynb files only, and the repository holds none; a branch that the site
-#                           is published from has them, for example
+#   BOOK_NOTEBOOKS_URL      Notebooks: folder with the edition on GitHub, for the Colab button.
+#                           Colab opens .ipynb files only, and the repository holds none; a branch
+#                           that the site is published from has them, for example
 #                           https://github.com/owner/name/blob/gh-pages/edition
-#   BOOK_SITE_URL           where the website is; notebooks link to its glossary and references
+#   BOOK_SITE_URL           Documentation: the website; notebooks link to its glossary
 #   BOOK_SOLUTIONS          "none" leaves the solutions of all exercises out of pages, notebooks,
 #                           PDF and search, for the weeks before a deadline
+KNOWN = addresses()
 SETTINGS = {
-    "book_repository_url": ("BOOK_REPOSITORY_URL", ""),
+    "book_repository_url": ("BOOK_REPOSITORY_URL", KNOWN.get("Repository", "")),
     "book_repository_branch": ("BOOK_REPOSITORY_BRANCH", "main"),
-    "book_notebooks_url": ("BOOK_NOTEBOOKS_URL", ""),
-    "book_site_url": ("BOOK_SITE_URL", ""),
+    "book_notebooks_url": ("BOOK_NOTEBOOKS_URL", KNOWN.get("Notebooks", "")),
+    "book_site_url": ("BOOK_SITE_URL", KNOWN.get("Documentation", "")),
     "book_solutions": ("BOOK_SOLUTIONS", "all"),
 }
 EDITION = "edition"  # the folder on the site

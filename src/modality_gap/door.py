@@ -6,7 +6,7 @@ import bisect
 import itertools
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -55,6 +55,16 @@ class Held:
     def read(self, start: int, stop: int) -> Tensor:
         """As in `Part`."""
         return self.rows[start:stop].cpu()
+
+
+class Raw(NamedTuple):
+    """Rows of one part in float32 or float64, not checked yet, and where they begin in it; without
+    a part they are checked.
+    """
+
+    rows: NDArray[Any]
+    part: Part | None
+    start: int
 
 
 class Rows:
@@ -126,31 +136,30 @@ class Rows:
         rows, squares = zip(*found, strict=True)
         return np.concatenate(rows), np.concatenate(squares)
 
-    def arrays(self, part: range) -> Iterator[tuple[Array, Array]]:
-        """`read_array` of one block after the other, in a block's memory that is used again.
-
-        A file is read in larger pieces than are worked on.
-        """
-        width = self.shape[1]
-        size = max(1, BLOCK // width)
-        memory = np.empty((size, width))
-        for start, stop in self.blocks(part.start, part.stop, PIECES):
-            yield from self._within(start, stop, memory)
-
-    def _within(self, start: int, stop: int, memory: Array) -> Iterator[tuple[Array, Array]]:
+    def raw(self, start: int, stop: int) -> Raw:
+        """Rows as they lie, to be checked by `check` when their lengths are known."""
         place = bisect.bisect_right(self.ends, start)
-        before = self.ends[place] - self.parts[place].shape[0]
-        if stop > self.ends[place] or self.parts[place].dtype not in PLAIN:
-            for first, last in self.blocks(start, stop):
-                yield self.read_array(first, last)
+        if stop > self.ends[place] or self.normalize:
+            return Raw(self.read_array(start, stop)[0], None, 0)
+        part, before = self.parts[place], self.ends[place] - self.parts[place].shape[0]
+        rows = part.read(start - before, stop - before)
+        return Raw((rows if rows.dtype in PLAIN else rows.float()).numpy(), part, start - before)
+
+    def check(self, raw: Raw, squares: Array) -> None:
+        """Raise ValueError as `read_array` does.
+
+        Args:
+            raw: rows, shape (n, D).
+            squares: their squared lengths, (n,).
+        """
+        if raw.part is None or self.trusted:
             return
-        part = self.parts[place]
-        raw = part.read(start - before, stop - before).numpy()
-        for first in range(0, len(raw), len(memory)):
-            rows = raw[first : first + len(memory)]
-            found = memory[: len(rows)]
-            np.copyto(found, rows)
-            yield self._check_rows(found, part, start - before + first)
+        tolerance = HALVES.get(raw.part.dtype, UNIT_TOLERANCE)
+        good = ((1 - tolerance) ** 2 <= squares) & (squares <= (1 + tolerance) ** 2)
+        if not good.all():
+            bad = int(np.flatnonzero(~good)[0])
+            row, length = torch.from_numpy(raw.rows[bad]), float(np.sqrt(squares[bad]))
+            raise ValueError(self._complain(raw.part, raw.start + bad, row, length))
 
     def take(self, places: Tensor) -> Tensor:
         """Unit rows in float64 by their places, in any order."""
@@ -174,21 +183,17 @@ class Rows:
     def _check_rows(self, rows: Array, part: Part, start: int) -> tuple[Array, Array]:
         with np.errstate(over="ignore", invalid="ignore"):  # what is wrong is told below
             squares = row_dots(rows, rows)
-        if self.trusted:
+        if not self.normalize:
+            self.check(Raw(rows, part, start), squares)
             return rows, squares
-        if self.normalize:
-            largest = np.abs(rows).max(axis=1)  # whose square may not be finite
-            good = np.isfinite(largest) & (largest > 0)
-        else:
-            good = np.abs(np.sqrt(squares) - 1) <= HALVES.get(part.dtype, UNIT_TOLERANCE)
+        largest = np.abs(rows).max(axis=1)  # whose square may not be finite
+        good = np.isfinite(largest) & (largest > 0)
         if not good.all():
             bad = int(np.flatnonzero(~good)[0])
             row, length = torch.from_numpy(rows[bad]), float(np.sqrt(squares[bad]))
             raise ValueError(self._complain(part, start + bad, row, length))
-        if self.normalize:
-            rows = UnitRows.apply(torch.from_numpy(rows)).numpy()
-            squares = row_dots(rows, rows)
-        return rows, squares
+        rows = UnitRows.apply(torch.from_numpy(rows)).numpy()
+        return rows, row_dots(rows, rows)
 
     def _complain(self, part: Part, place: int, row: Tensor, length: float) -> str:
         several = len(self.parts) > 1
@@ -204,11 +209,11 @@ class Rows:
         return f"{where} {wrong}; expected a unit row; normalize=True makes all rows unit"
 
 
-def row_dots(x: Array, y: Array) -> Array:
+def row_dots(x: Array, y: Array, out: Array | None = None) -> Array:
     """The inner products x_i . y_i, shape (n,)."""
     if hasattr(np, "vecdot"):  # NumPy 2: a BLAS call for each row
-        return np.asarray(np.vecdot(x, y))
-    return np.asarray(np.einsum("ij,ij->i", x, y))
+        return np.asarray(np.vecdot(x, y, out=out))
+    return np.asarray(np.einsum("ij,ij->i", x, y, out=out))
 
 
 def as_tensor(value: Any, name: str) -> Tensor:  # noqa: ANN401

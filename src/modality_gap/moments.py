@@ -8,18 +8,20 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from typing import Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from .door import Array, Rows, row_dots
+from .door import BLOCK, PIECES, Array, Rows, row_dots
 
 PIECE = 2**16  # pairs that a thread, or a worker elsewhere, takes at once
 NEAR = 1e-6  # squared distances below it are made from the difference
 
-Spread: TypeAlias = Callable[[Callable[[range], "Moments"], Sequence[range]], Iterable["Moments"]]
+# A `map`: a function of a part, and the parts.
+Spread: TypeAlias = Callable[[Callable[[Any], "Moments"], Sequence[Any]], Iterable["Moments"]]
 
 
 @dataclass
@@ -54,23 +56,20 @@ class Moments:
             *(getattr(self, each.name) + getattr(other, each.name) for each in fields(self))
         )
 
-    def add_images(self, x: Array, squares: Array) -> None:
-        """Add a block of images, shape (n, D), whose squared lengths are known."""
-        self.images += len(x)
-        self.total_x += np.ones(len(x)) @ x
-        self.squares_x += float(squares.sum())
+    def add_distances(
+        self, x: NDArray[Any], y: NDArray[Any], squares: Array, products: Array
+    ) -> None:
+        """Add what a block of pairs tells, of shape (n, D) each.
 
-    def add_captions(self, y: Array, squares: Array, partners: Array, theirs: Array) -> None:
-        """Add a block of captions with the image of each, both of shape (m, D)."""
-        self.captions += len(y)
-        self.total_y += np.ones(len(y)) @ y
-        self.squares_y += float(squares.sum())
-        own = row_dots(partners, y)
-        self.own += float(own.sum())
-        apart = squares + theirs - 2 * own
-        if apart.min() < NEAR:  # where the difference of large numbers would be rounding
-            near = apart < NEAR
-            apart[near] = np.square(partners[near] - y[near]).sum(axis=1)
+        Args:
+            x, y: the pairs.
+            squares, products: of each pair the sum of both squared lengths, and x_i . y_i, (n,).
+        """
+        apart = squares - 2 * products
+        near = apart < NEAR
+        if near.any():  # where the difference of large numbers would be rounding
+            apart[near] = np.square(np.subtract(x[near], y[near], dtype=np.float64)).sum(axis=1)
+        self.own += float(products.sum())
         self.distance += float(np.sqrt(apart).sum())
         self.distance_squared += float(apart.sum())
 
@@ -114,43 +113,92 @@ def sum_up(
     Args:
         images, captions: shapes (N, D) and (M, D).
         owner: of each caption the row of its image, (M,); None: row i of both is a pair.
-        spread: maps a function over parts of the pairs, elsewhere; None: in as many threads as
+        spread: maps a function over parts of the rows, elsewhere; None: in as many threads as
             there are cores.
     """
-    if owner is not None:
-        return _sum_owned(images, captions, owner)
-    parts = [
-        range(start, min(start + PIECE, len(images))) for start in range(0, len(images), PIECE)
-    ]
-    function = functools.partial(sum_pairs, images, captions)
-    found = list((spread or _threads)(function, parts))
-    return sum(found[1:], found[0])  # in one order, whoever was ready first
+    spread = spread or _threads
+    if owner is None:
+        found = spread(functools.partial(sum_pairs, images, captions), _parts(len(images)))
+    else:  # each part of the captions takes its own owners along
+        owned = [(part, owner[part.start : part.stop]) for part in _parts(len(captions))]
+        found = [
+            *spread(functools.partial(sum_images, images), _parts(len(images))),
+            *spread(functools.partial(sum_captions, images, captions), owned),
+        ]
+    first, *rest = found
+    return sum(rest, first)  # in one order, whoever was ready first
 
 
-def _threads(function: Callable[[range], Moments], parts: Sequence[range]) -> list[Moments]:
+def _parts(count: int) -> list[range]:
+    return [range(start, min(start + PIECE, count)) for start in range(0, count, PIECE)]
+
+
+def _threads(function: Callable[[Any], Moments], parts: Sequence[Any]) -> list[Moments]:
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     with ThreadPoolExecutor(min(len(parts), cores)) as pool:
         return list(pool.map(function, parts))
 
 
 def sum_pairs(images: Rows, captions: Rows, part: range) -> Moments:
-    """The moments of some pairs."""
+    """The moments of some pairs.
+
+    A piece is read at once and worked on in blocks of float64 that a cache holds, by few calls.
+    """
     total = Moments.zero(images.shape[1])
-    blocks = zip(images.arrays(part), captions.arrays(part), strict=True)
-    for (x, squares_x), (y, squares_y) in blocks:
-        total.add_images(x, squares_x)
-        total.add_captions(y, squares_y, x, squares_x)
+    size = max(1, BLOCK // images.shape[1])
+    memory, ones = np.empty((2, size, images.shape[1])), np.ones(size)
+    for start, stop in images.blocks(part.start, part.stop, PIECES):
+        x, y = images.raw(start, stop), captions.raw(start, stop)
+        squares_x, squares_y, own = dots = np.empty((3, stop - start))
+        sums = np.zeros((2, images.shape[1]))
+        with np.errstate(over="ignore", invalid="ignore"):  # what is wrong is told below
+            for first in range(0, stop - start, size):
+                here = slice(first, first + size)
+                a, b = block = memory[:, : stop - start - first]
+                np.copyto(a, x.rows[here])
+                np.copyto(b, y.rows[here])
+                for out, (left, right) in zip(dots, ((a, a), (b, b), (a, b)), strict=True):
+                    row_dots(left, right, out[here])
+                sums += ones[: len(a)] @ block
+        images.check(x, squares_x)
+        captions.check(y, squares_y)
+        total.images += stop - start
+        total.captions += stop - start
+        total.total_x += sums[0]
+        total.total_y += sums[1]
+        total.squares_x += float(squares_x.sum())
+        total.squares_y += float(squares_y.sum())
+        total.add_distances(x.rows, y.rows, squares_x + squares_y, own)
     return total
 
 
-def _sum_owned(images: Rows, captions: Rows, owner: Tensor) -> Moments:
+def sum_images(images: Rows, part: range) -> Moments:
+    """The moments of some images, without their captions."""
     total = Moments.zero(images.shape[1])
-    for start, stop in images.blocks():
-        total.add_images(*images.read_array(start, stop))
-    for start, stop in captions.blocks():
-        partners = images.take(owner[start:stop]).numpy()
+    for start, stop in images.blocks(part.start, part.stop):
+        x, squares = images.read_array(start, stop)
+        total.images += len(x)
+        total.total_x += np.ones(len(x)) @ x
+        total.squares_x += float(squares.sum())
+    return total
+
+
+def sum_captions(images: Rows, captions: Rows, part: tuple[range, Tensor]) -> Moments:
+    """The moments of some captions and of their pairs, whose images are counted elsewhere.
+
+    Args:
+        images, captions: shapes (N, D) and (M, D).
+        part: which captions, and the row of the image of each.
+    """
+    here, owner = part
+    total = Moments.zero(images.shape[1])
+    for start, stop in captions.blocks(here.start, here.stop):
         y, squares = captions.read_array(start, stop)
-        total.add_captions(y, squares, partners, row_dots(partners, partners))
+        x = images.take(owner[start - here.start : stop - here.start]).numpy()
+        total.captions += len(y)
+        total.total_y += np.ones(len(y)) @ y
+        total.squares_y += float(squares.sum())
+        total.add_distances(x, y, row_dots(x, x) + squares, row_dots(x, y))
     return total
 
 
