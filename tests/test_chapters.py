@@ -39,6 +39,15 @@ def test_a_reader_sees_most_of_the_code(path: Path) -> None:
     assert share <= REMOVED_AT_MOST, f"{path.name}: {share:.0%} of the code is removed"
 
 
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_asks_three_questions_between_its_paragraphs(path: Path) -> None:
+    text, _, exercises = path.read_text("utf-8").partition("\n## Exercises\n")
+    assert text.count("\n```{question}\n") == 3
+    assert "{question}" not in exercises
+    for question in re.findall(r"^```\{question\}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        assert len(re.findall(r"^- \[[ x]\] ", question, re.MULTILINE)) >= 3, question
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_no_cell_needs_what_a_removed_cell_binds(path: Path) -> None:
     text = path.read_text("utf-8")

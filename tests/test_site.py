@@ -28,8 +28,10 @@ from pikepdf import Pdf
 from playwright.sync_api import Browser, Page, Route
 
 import modality_gap as mg
+import questions
 from browser import book_pdf, browser_path, chromium
 from modality_gap.book.claims import CLAIMS, DIRECTIONS, KINDS, NUMBERS, OWN
+from test_questions import read_gift, read_qti
 
 ROOT = Path(__file__).parents[1]
 HTML = ROOT / "_build" / "html"
@@ -158,6 +160,18 @@ def test_notebook_can_be_downloaded_without_outputs(name: str) -> None:
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert code
     assert not any(cell.outputs or cell.execution_count for cell in code)
+
+
+def test_the_questions_of_all_chapters_are_in_the_two_files() -> None:
+    names = [
+        tag.get_text()
+        for page in toc_pages()
+        for tag in parse(page).select(".question > .question-number")
+    ]
+    assert len(names) == 3 * len(CHAPTERS)
+    assert list(read_gift((HTML / questions.GIFT).read_text("utf-8"))) == names
+    items = [item for _, items in read_qti(HTML / questions.QTI) for item in items]
+    assert [item.get("title") for item in items] == names
 
 
 def test_nothing_is_loaded_from_elsewhere() -> None:

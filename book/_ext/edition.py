@@ -31,6 +31,7 @@ from sphinx.errors import ConfigError
 from sphinx.util import logging
 from sphinx_exercise.nodes import solution_node
 
+import questions
 from cited import addresses
 from edition_text import Links, Markdown
 from execute_pages import Page
@@ -107,10 +108,10 @@ def remove_solutions(app: Sphinx, doctree: nodes.document, docname: str) -> None
 def link_role(
     name: str, rawtext: str, text: str, lineno: int, inliner: Inliner, *_: object
 ) -> tuple[list[nodes.Node], list[nodes.Node]]:
-    """Link {edition}`some words <file>` to a notebook of the edition, or to the archive of all."""
+    """Link {edition}`some words <file>` to a notebook of the edition, or to a file of the site."""
     words, _, file = text.removesuffix(">").partition(" <")
     page = inliner.document.settings.env.docname
-    folder = "" if file.endswith(".zip") else f"{EDITION}/"
+    folder = f"{EDITION}/" if file.endswith(".ipynb") else ""
     target = "../" * page.count("/") + folder + file
     link = f'<a class="reference download" href="{target}">{html.escape(words)}</a>'
     return [nodes.raw(rawtext, link, format="html")], []
@@ -265,6 +266,8 @@ class Edition:
                     self.text.append(self.about)
             elif "cell" in classes:
                 self.cell(child, next(self.code))
+            elif "question" in classes:
+                self.question(questions.read(child))
             elif "exercise" in classes:
                 self.exercise(child, self.exercises[child["id"]])
             elif "solution" in classes:
@@ -300,6 +303,22 @@ class Edition:
             if words := source.metadata["mystnb"].get("image", {}).get("alt", ""):
                 folded = "<details><summary>The figure in words</summary>{}</details>"
                 self.cells[-1].source += "\n\n" + folded.format(html.escape(words))
+
+    def question(self, question: questions.Question) -> None:
+        """A question with its choices, and what is right and why, out of sight, in one cell."""
+        self.flush()
+        choices = questions.letters(question)
+        title = f"<p><b>Question {question.number}.</b></p>"
+        listed = "".join(f"<li><b>{letter}.</b> {each.text}</li>" for letter, each in choices)
+        self.text = [title, question.stem, f"<ul>{listed}</ul>"]
+        self.flush()
+        said = "".join(
+            f"<li>{each.why.replace('<p>', f'<p><b>{letter}.</b> ', 1)}</li>"
+            for letter, each in choices
+        )
+        answer = self.markdown.convert(f"<ul>{said}</ul>").strip()
+        folded = f"\n\n<details><summary>Answer</summary>\n\n{answer}\n\n</details>"
+        self.cells[-1].source += folded
 
     def exercise(self, element: Tag, item: Exercise) -> None:
         """Statement, what is given, stub or room for an answer, check."""

@@ -18,6 +18,8 @@ from urllib.parse import unquote, urlsplit
 import matplotlib
 from bs4 import BeautifulSoup, Tag
 
+import questions
+
 STYLE = Path(__file__).with_suffix(".css")
 COVER = "_static/clip_gap.svg"
 UNPRINTABLE = (
@@ -215,10 +217,13 @@ def take_solutions(parts: list[Tag]) -> Tag | None:
     collected = element('<section id="solutions"><h1>Solutions</h1></section>')
     for part in parts:
         found = part.select(".solution")
-        if found:
+        asked = part.select(".question")
+        if found or asked:
             section = element(f'<section id="{part["id"]}-solutions"><h2></h2></section>')
             section.h2.string = heading(part).get_text()
             collected.append(section)
+        for number, question in enumerate(asked, start=1):
+            section.append(take_answer(question, f"{part['id']}-answer-{number}"))
         for number, solution in enumerate(found, start=1):
             solution["id"] = f"{part['id']}-solution-{number}"
             link = solution.select_one("a[href^='#']")
@@ -229,6 +234,22 @@ def take_solutions(parts: list[Tag]) -> Tag | None:
                 )
             section.append(solution.extract())
     return collected if collected.section else None
+
+
+def take_answer(tag: Tag, identifier: str) -> Tag:
+    """Print a question with the letters of its choices; what is right, and why, is returned."""
+    question = questions.read(tag)
+    for choice in tag.select("details"):
+        choice.decompose()
+    texts = "".join(f"<li>{each.text}</li>" for each in question.choices)
+    tag.append(element(f'<ol type="a">{texts}</ol>'))
+    tag.append(element(f'<p class="see">Answer: page {page_link(identifier)}</p>'))
+    reasons = "".join(f"<li>{each.why}</li>" for each in question.choices)
+    name = f"Question {question.number}"
+    return element(
+        f'<div class="answer" id="{identifier}"><p class="admonition-title">{name}</p>'
+        f'<ol type="a">{reasons}</ol></div>'
+    )
 
 
 def heading(part: Tag) -> Tag:
