@@ -152,3 +152,51 @@ function choice(parent, legend, names, change) {
   const show = (name) => radios.forEach((radio) => { radio.checked = radio.value === name; });
   return { set, show };
 }
+
+/** One of several words, chosen from a list; `show` says which. */
+function dropdown(parent, name, words, change) {
+  const label = html(parent, "label", { className: "mg-dropdown" });
+  html(label, "span", { textContent: name });
+  const list = html(label, "select", {}, { ...CONTROL, "aria-label": name });
+  for (const word of words) html(list, "option", { value: word, textContent: word });
+  list.addEventListener("change", () => change(list.value));
+  return { label, show: (word) => { list.value = word; } };
+}
+
+function button(parent, textContent, call) {
+  const made = html(parent, "button", { type: "button", textContent }, CONTROL);
+  made.addEventListener("click", call);
+  return made;
+}
+
+/** What the reader and Python change, and one drawing a frame that follows; `draw` returns what a
+ * listener hears once the hand rests. */
+function live(model, root, names, draw) {
+  const spoken = html(root, "p", { className: "mg-spoken" }, { "aria-live": "polite" });
+  const initial = Object.fromEntries(names.map((name) => [name, model.get(name)]));
+  let frame = 0, pause = 0, words = "", ended = false;
+  const speak = () => { spoken.textContent = words; };
+  const redraw = () => {
+    frame = 0;
+    words = draw();
+    clearTimeout(pause);
+    pause = setTimeout(speak, 600);
+  };
+  const schedule = () => { if (!ended) frame ||= requestAnimationFrame(redraw); };
+  const put = (values) => {
+    for (const [name, value] of Object.entries(values)) model.set(name, value);
+    model.save_changes();
+  };
+  for (const name of names) model.on(`change:${name}`, schedule);
+  const start = () => {
+    words = draw();
+    speak();
+  };
+  const end = () => {
+    ended = true;
+    for (const name of names) model.off(`change:${name}`, schedule);
+    cancelAnimationFrame(frame);
+    clearTimeout(pause);
+  };
+  return { put, schedule, start, end, initial, reset: () => put(initial) };
+}
