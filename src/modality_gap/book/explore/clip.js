@@ -162,3 +162,52 @@ export function embedText({ tensors }, words) {
 export function cosine(a, b) {
   return a.reduce((sum, value, k) => sum + value * b[k], 0);
 }
+
+// The stored models
+
+const singles = (text) => new Float32Array(bytesOf(text).buffer);
+
+/** A model file with all that is computed once: its captions' embeddings come from `embedAll`. */
+function prepare(packed) {
+  const [means, plane] = [singles(packed.means), singles(packed.plane)];
+  const half = (array, side) => array.subarray(side * DIMENSIONS, (side + 1) * DIMENSIONS);
+  return {
+    ...unpackModel(packed), rows: [],
+    means: [half(means, 0), half(means, 1)], plane: [half(plane, 0), half(plane, 1)],
+  };
+}
+
+/** Embeds the stored captions, a few at a time so that the page stays awake. */
+async function embedAll(model, report) {
+  while (model.rows.length < model.captions.length) {
+    const start = performance.now();
+    while (model.rows.length < model.captions.length && performance.now() - start < 10) {
+      model.rows.push(embedText(model, model.captions[model.rows.length]));
+    }
+    report(model.rows.length / model.captions.length);
+    await new Promise((done) => setTimeout(done));
+  }
+}
+
+/** The file of a model: on a page of the book a script beside it, in JupyterLab from Python. */
+function fetchModel(model, k) {
+  return new Promise((done, fail) => {
+    const root = document.documentElement.dataset.content_root;
+    setTimeout(fail, 30_000);
+    if (root === undefined) {
+      const arrived = () => {
+        const packed = model.get("weights");
+        if (packed.k !== k) return;
+        model.off("change:weights", arrived);
+        done(packed);
+      };
+      model.on("change:weights", arrived);
+      model.set("wanted", k);
+      model.save_changes();
+      return;
+    }
+    const script = html(document.head, "script", { src: `${root}_static/mini_clip/k${k}.js` });
+    script.onload = () => (globalThis.miniClip?.[k] ? done(globalThis.miniClip[k]) : fail());
+    script.onerror = fail;
+  });
+}

@@ -200,3 +200,53 @@ function live(model, root, names, draw) {
   };
   return { put, schedule, start, end, initial, reset: () => put(initial) };
 }
+
+/** Runs `step` once a frame until it returns false, or is stopped; `show` says whether it runs.
+ * Where the system asks for less motion, a start goes to the end at once. */
+function runner(step, show) {
+  let frame = 0;
+  const run = () => {
+    frame = step() ? requestAnimationFrame(run) : 0;
+    if (!frame) show(false);
+  };
+  const stop = () => {
+    if (frame) show(false);
+    cancelAnimationFrame(frame);
+    frame = 0;
+  };
+  const start = () => {
+    stop();
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
+      for (let k = 0; k < 5000 && step(); k++);
+      show(false);
+      return;
+    }
+    show(true);
+    frame = requestAnimationFrame(run);
+  };
+  return { start, stop, toggle: () => (frame ? stop() : start()) };
+}
+
+/** Lets points of a drawing be dragged by pointer: `find` gives the point at a place, or null. */
+function draggable(drawing, find, move, done) {
+  let held = null;
+  const spot = (event) => {
+    const { left, top, width } = drawing.getBoundingClientRect(), zoom = WIDTH / width;
+    return [(event.clientX - left) * zoom, (event.clientY - top) * zoom];
+  };
+  drawing.addEventListener("pointerdown", (event) => {
+    held = find(spot(event));
+    if (held === null) return;
+    drawing.setPointerCapture(event.pointerId);
+    event.preventDefault();
+  });
+  drawing.addEventListener("pointermove", (event) => {
+    if (held !== null) move(held, spot(event));
+  });
+  for (const name of ["pointerup", "pointercancel"]) {
+    drawing.addEventListener(name, () => {
+      if (held !== null) done();
+      held = null;
+    });
+  }
+}
