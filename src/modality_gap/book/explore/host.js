@@ -17,9 +17,13 @@
     save_changes() {},
   };
   const url = URL.createObjectURL(new Blob([inline("text/plain")], { type: "text/javascript" }));
-  const { default: figure } = await import(url);
-  URL.revokeObjectURL(url);
   const live = holder.querySelector(".explore-live");
-  await figure.render({ model, el: live });
-  holder.classList.add("explore-runs"); // from here on the still picture is for paper only
+  try {
+    const { default: figure } = await import(url);
+    await figure.render({ model, el: live });
+    holder.classList.add("explore-runs"); // from here on the still picture is for paper only
+  } catch (error) {
+    live.textContent = `The picture stands still: the figure did not start (${error.message}).`;
+  }
+  URL.revokeObjectURL(url);
 })(document.currentScript.parentElement);

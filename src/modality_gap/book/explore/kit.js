@@ -152,3 +152,101 @@ function choice(parent, legend, names, change) {
   const show = (name) => radios.forEach((radio) => { radio.checked = radio.value === name; });
   return { set, show };
 }
+
+/** One of several words, chosen from a list; `show` says which. */
+function dropdown(parent, name, words, change) {
+  const label = html(parent, "label", { className: "mg-dropdown" });
+  html(label, "span", { textContent: name });
+  const list = html(label, "select", {}, { ...CONTROL, "aria-label": name });
+  for (const word of words) html(list, "option", { value: word, textContent: word });
+  list.addEventListener("change", () => change(list.value));
+  return { label, show: (word) => { list.value = word; } };
+}
+
+function button(parent, textContent, call) {
+  const made = html(parent, "button", { type: "button", textContent }, CONTROL);
+  made.addEventListener("click", call);
+  return made;
+}
+
+/** What the reader and Python change, and one drawing a frame that follows; `draw` returns what a
+ * listener hears once the hand rests. */
+function live(model, root, names, draw) {
+  const spoken = html(root, "p", { className: "mg-spoken" }, { "aria-live": "polite" });
+  const initial = Object.fromEntries(names.map((name) => [name, model.get(name)]));
+  let frame = 0, pause = 0, words = "", ended = false;
+  const speak = () => { spoken.textContent = words; };
+  const redraw = () => {
+    frame = 0;
+    words = draw();
+    clearTimeout(pause);
+    pause = setTimeout(speak, 600);
+  };
+  const schedule = () => { if (!ended) frame ||= requestAnimationFrame(redraw); };
+  const put = (values) => {
+    for (const [name, value] of Object.entries(values)) model.set(name, value);
+    model.save_changes();
+  };
+  for (const name of names) model.on(`change:${name}`, schedule);
+  const start = () => {
+    words = draw();
+    speak();
+  };
+  const end = () => {
+    ended = true;
+    for (const name of names) model.off(`change:${name}`, schedule);
+    cancelAnimationFrame(frame);
+    clearTimeout(pause);
+  };
+  return { put, schedule, start, end, initial, reset: () => put(initial) };
+}
+
+/** Runs `step` once a frame until it returns false, or is stopped; `show` says whether it runs.
+ * Where the system asks for less motion, a start goes to the end at once. */
+function runner(step, show) {
+  let frame = 0;
+  const run = () => {
+    frame = step() ? requestAnimationFrame(run) : 0;
+    if (!frame) show(false);
+  };
+  const stop = () => {
+    if (frame) show(false);
+    cancelAnimationFrame(frame);
+    frame = 0;
+  };
+  const start = () => {
+    stop();
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
+      for (let k = 0; k < 5000 && step(); k++);
+      show(false);
+      return;
+    }
+    show(true);
+    frame = requestAnimationFrame(run);
+  };
+  return { start, stop, toggle: () => (frame ? stop() : start()) };
+}
+
+/** Lets points of a drawing be dragged by pointer: `find` gives the point at a place, or null. */
+function draggable(drawing, find, move, done) {
+  let held = null;
+  const spot = (event) => {
+    const { left, top, width } = drawing.getBoundingClientRect(), zoom = WIDTH / width;
+    return [(event.clientX - left) * zoom, (event.clientY - top) * zoom];
+  };
+  drawing.addEventListener("pointerdown", (event) => {
+    held = find(spot(event));
+    if (held === null) return;
+    drawing.setPointerCapture(event.pointerId);
+    event.preventDefault();
+  });
+  drawing.addEventListener("pointermove", (event) => {
+    if (held !== null) move(held, spot(event));
+  });
+  for (const name of ["pointerup", "pointercancel"]) {
+    drawing.addEventListener(name, () => {
+      if (held !== null) done();
+      held = null;
+    });
+  }
+}

@@ -348,20 +348,15 @@ function drawRow(parent, choose) {
 
 function render({ model, el }) {
   const sets = new Map(model.get("sets").map((set) => [set.name, unpack(set)]));
-  const initial = Object.fromEntries(TRAITS.map((name) => [name, model.get(name)]));
-  const put = (values) => {
-    for (const [name, value] of Object.entries(values)) model.set(name, value);
-    model.save_changes();
-  };
+  const root = html(el, "div", { className: "mg-explore" });
+  const { put, ...figure } = live(model, root, TRAITS, () => draw());
   const chooseData = (data) =>
     put({ data, image: Math.min(model.get("image"), sets.get(data).n - 1) });
   const chooseImage = (image) => put({ image });
   const kind = () => KINDS[sets.get(model.get("data")).kind];
 
-  const root = html(el, "div", { className: "mg-explore" });
   const data = choice(root, "embeddings", [...sets.keys()], chooseData);
-  const reset = html(data.set, "button", { type: "button", textContent: "reset" });
-  reset.addEventListener("click", () => put(initial));
+  button(data.set, "reset", figure.reset);
   const controls = html(root, "div", { className: "mg-grid" });
   const moveSlider = slider(controls, (value) => put({ [kind().trait]: value }));
   const tauSlider = slider(controls, (value) => put({ temperature: 10 ** value }));
@@ -369,12 +364,9 @@ function render({ model, el }) {
   const drawings = [
     drawClouds(grid, chooseImage), drawLoss(grid), drawTerms(grid), drawRow(grid, chooseImage),
   ];
-  const spoken = html(root, "p", { className: "mg-spoken" }, { "aria-live": "polite" });
 
-  let known = {}, frame = 0, pause = 0, state;
-  const speak = () => { spoken.textContent = summary(state); };
+  let known = {};
   const draw = () => {
-    frame = 0;
     const set = sets.get(model.get("data")), temperature = model.get("temperature");
     const move = model.get(kind().trait), image = Math.min(model.get("image"), set.n - 1);
     if (known.set !== set || known.temperature !== temperature) {
@@ -382,23 +374,15 @@ function render({ model, el }) {
     }
     const clouds = places(set, move), gap = gapSize(set, clouds);
     const now = measure(set, move, temperature), row = softmaxRow(set, move, temperature, image);
-    state = { ...known, move, image, clouds, gap, now, row };
+    const state = { ...known, move, image, clouds, gap, now, row };
     data.show(set.name);
     moveSlider.show(kind(), move, moveText(set, move));
     tauSlider.show(TAU, Math.log10(temperature), tauText(temperature));
     for (const drawing of drawings) drawing(state);
-    clearTimeout(pause);
-    pause = setTimeout(speak, 600);
+    return summary(state);
   };
-  const schedule = () => { frame ||= requestAnimationFrame(draw); };
-  for (const name of TRAITS) model.on(`change:${name}`, schedule);
-  draw();
-  speak();
-  return () => {
-    for (const name of TRAITS) model.off(`change:${name}`, schedule);
-    cancelAnimationFrame(frame);
-    clearTimeout(pause);
-  };
+  figure.start();
+  return figure.end;
 }
 
 export default { render };

@@ -1,8 +1,9 @@
-"""The still picture of `MovingGap`, for paper and for browsers that run no scripts."""
+"""Still pictures, for paper and for browsers that run no scripts: how, and that of `MovingGap`."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import Protocol
 
 import matplotlib as mpl
@@ -41,8 +42,10 @@ class Shown(Protocol):
     def plane(self) -> Tensor: ...  # noqa: D102
 
 
-def as_png(shown: Shown) -> bytes:
-    """The four panels as a PNG file."""
+def png(
+    draw: Callable[[Figure], None], size: tuple[float, float] = (7.2, 5), colors: int = 64
+) -> bytes:
+    """A figure of a size in inches as a PNG file of so many colours; `draw` fills it."""
     with mpl.rc_context(
         {
             "font.size": 9,
@@ -54,18 +57,27 @@ def as_png(shown: Shown) -> bytes:
             "axes.titleweight": "bold",
         }
     ):
-        figure = Figure(figsize=(7.2, 5), layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure)
+        file = io.BytesIO()
+        figure.savefig(file, dpi=DPI)
+    # A palette of few colours makes the file three times as small.
+    small = io.BytesIO()
+    Image.open(file).convert("RGB").quantize(colors).save(small, "PNG", optimize=True)
+    return small.getvalue()
+
+
+def as_png(shown: Shown) -> bytes:
+    """The four panels as a PNG file."""
+
+    def draw(figure: Figure) -> None:
         panels = figure.subplots(2, 2, height_ratios=(3, 2))
         draw_clouds(panels[0, 0], shown)
         draw_loss(panels[0, 1], shown)
         draw_terms(panels[1, 0], shown)
         draw_row(panels[1, 1], shown)
-        file = io.BytesIO()
-        figure.savefig(file, dpi=DPI)
-    # A palette of 64 colours makes the file three times as small.
-    small = io.BytesIO()
-    Image.open(file).convert("RGB").quantize(64).save(small, "PNG", optimize=True)
-    return small.getvalue()
+
+    return png(draw)
 
 
 def describe(shown: Shown) -> str:

@@ -27,7 +27,7 @@ SPLITS = {"validation": 150, "test": 400}  # of 1,797; the other 1,247 are for t
 CHUNK = 32  # digits that a process is handed at once
 
 # Red, green and blue of each colour.
-_CHANNELS = {
+CHANNELS = {
     "grey": (0.5, 0.5, 0.5),
     "red": (1, 0, 0),
     "green": (0, 1, 0),
@@ -96,7 +96,7 @@ class Mad:
         self._check_sources(sources, factors)
         _, thickness, swelling, fracture, size, colour = factors.long().unbind(1)
         shape = ((thickness * 2 + swelling) * 2 + fracture) * 2 + size
-        channels = torch.tensor([_CHANNELS[name] for name in FACTORS["colour"]])
+        channels = torch.tensor([CHANNELS[name] for name in FACTORS["colour"]])
         images = self.shapes[sources, shape].unsqueeze(1) / 255
         return images * channels[colour][:, :, None, None]
 
