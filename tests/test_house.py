@@ -20,7 +20,8 @@ ALLOWED = {
     "embeddings": {"metrics", "results"},
     "lab": {"metrics", "results", "embeddings"},
     "experiments": {"metrics", "results", "embeddings", "lab"},
-    "cli": {"metrics", "results", "embeddings", "lab", "experiments"},
+    "coursework": {"metrics", "lab"},
+    "cli": {"metrics", "results", "embeddings", "lab", "experiments", "coursework"},
     "__main__": {"cli"},
     "book": {"metrics", "results", "embeddings", "lab", "experiments"},
 }

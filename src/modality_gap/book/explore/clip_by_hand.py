@@ -60,7 +60,7 @@ class ClipByHand(PageWidget):
 
     k = traitlets.Int(3).tag(sync=True)
     digit = traitlets.Int(7).tag(sync=True)
-    strokes = traitlets.List().tag(sync=True)
+    strokes: Any = traitlets.List().tag(sync=True)
     attributes = traitlets.Dict().tag(sync=True)
     caption = traitlets.Unicode("7").tag(sync=True)
     temperature = traitlets.Float(0.05).tag(sync=True)
@@ -220,8 +220,8 @@ class ClipByHand(PageWidget):
             (own.texts, 1, plots.TEXT, plots.TEXT_MARKER),
         ]
         for side, number, color, marker in rows:
-            points = self._put(side, number) @ own.plane
-            right.scatter(*points.T, s=2, c=color, alpha=0.4, marker=marker, linewidths=0)
+            across, along = (self._put(side, number) @ own.plane).T
+            right.scatter(across, along, s=2, c=color, alpha=0.4, marker=marker, linewidths=0)
         right.set(title="The map of the stored pairs", aspect="equal")
         right.axis("off")
         below.set(xlim=(0, 1), title="Which caption fits? (softmax)", yticks=[])
@@ -323,7 +323,7 @@ def draw_shape(axis: NDArray[np.bool_], places: Places, look: dict[str, str]) ->
     field = ndimage.distance_transform_edt(~axis).astype(np.float32) / shapes.FINE
     grid = ((np.indices(axis.shape) + 0.5) / shapes.FINE).astype(np.float32)
     if look["size"] == "small":
-        grid = (grid - places.corner[:, None, None]) / shapes.SHRINK
+        grid = ((grid - places.corner[:, None, None]) / shapes.SHRINK).astype(np.float32)
     points = shapes.swell(grid, places.swelling) if look["swelling"] == "swelling" else grid
     half_width = np.float32(shapes.HALF_WIDTHS[FACTORS["thickness"].index(look["thickness"])])
     ink = shapes.look_up(field, points) < half_width
