@@ -1,4 +1,4 @@
-"""The table of the literature: a row for each work with a claim, and where it is discussed."""
+"""The list of the literature: an entry for each work with a claim, and where it is discussed."""
 
 from __future__ import annotations
 
@@ -26,27 +26,28 @@ LEDGER = "# Ledger\n\nNothing.\n"
 WORKS = parse_file(ROOT / "book" / "references.bib", "bibtex").entries
 
 
-def test_a_row_says_what_is_claimed_and_what_became_of_it(tmp_path: Path) -> None:
+def test_an_entry_says_what_is_claimed_and_what_became_of_it(tmp_path: Path) -> None:
     make(tmp_path, {"04_cone": CHAPTER}, {"references": PAGE, "ledger": LEDGER})
     status, printed = build(tmp_path)
     assert status == 0, printed
     text = (tmp_path / "_build" / "html" / "book" / "references.html").read_text()
-    table = BeautifulSoup(text, "html.parser").select_one("article table")
-    rows = [row.find_all("td") for row in table.select("tbody tr")]
+    entries = BeautifulSoup(text, "html.parser").select("article li")
     told = [work for work in WORKS.values() if "claim" in work.fields]
-    assert len(rows) == len(told) >= 35
-    years = [re.search(r"\d{4}", row[0].get_text())[0] for row in rows]
+    assert len(entries) == len(told) >= 35
+    years = [re.search(r"\d{4}", entry.get_text())[0] for entry in entries]
     assert years == sorted(years)
 
-    (gap,) = (row for row in rows if "Liang et al. [2022]" in row[0].get_text())
-    assert f'id="{gap[0].find("a")["href"].removeprefix("#")}"' in text  # the entry below
-    assert gap[1].get_text() == WORKS["liang2022mind"].fields["claim"]
-    assert [cell.get_text() for cell in gap[2:]] == ["yes", "ledger", "4"]
-    assert gap[4].find("a")["href"] == "../notebooks/04_cone.html"
+    (gap,) = (entry for entry in entries if "Liang et al. [2022]" in entry.get_text())
+    entry, ledger, chapter = (link["href"] for link in gap.find_all("a"))
+    assert f'id="{entry.removeprefix("#")}"' in text
+    assert (ledger, chapter) == ("ledger.html", "../notebooks/04_cone.html")
+    claim = WORKS["liang2022mind"].fields["claim"]
+    assert f": {claim} ledger; code: yes; chapter 4" in gap.get_text()
     claim = WORKS["yi2025decipher"].fields["claim"]
-    (theory,) = (row for row in rows if row[1].get_text() == claim)
-    assert [cell.get_text() for cell in theory[2:]] == ["not checked", "not run", "4"]
-    assert {row[4].get_text() for row in rows} == {"4", "this page"}
+    (theory,) = (entry for entry in entries if claim in entry.get_text())
+    assert theory.get_text().strip().endswith("not run; chapter 4")
+    others = [e.get_text().strip() for e in entries if e not in (gap, theory)]
+    assert all(other.endswith("no chapter") for other in others)
 
 
 def test_what_is_in_the_ledger_has_a_claim() -> None:
