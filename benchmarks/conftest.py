@@ -26,6 +26,9 @@ def pytest_terminal_summary(
     if speed:
         terminalreporter.section("training")
         terminalreporter.write_line(speed)
+    for said in properties(terminalreporter, "coursework"):
+        terminalreporter.section("coursework")
+        terminalreporter.write_line(said)
     lines = [
         "| function | N | package | instead | time ratio | over the limit | package memory "
         "| instead |",
@@ -45,12 +48,7 @@ def pytest_terminal_summary(
     if len(lines) == 2:
         return
     table = "\n".join(lines)
-    memory = [
-        value
-        for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
-        for name, value in report.user_properties
-        if name == "memory" and report.when == "call"
-    ]
+    memory = properties(terminalreporter, "memory")
     note = f"Peak above inputs and gradients: {'; '.join(memory)}.\n" if memory else ""
     terminalreporter.section("package against what one would run instead")
     terminalreporter.write_line(f"{table}\n\n{note}")
@@ -68,6 +66,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-table", action="store_true", help="store the table for the book's page on speed"
     )
+
+
+def properties(terminalreporter: pytest.TerminalReporter, wanted: str) -> list[str]:
+    """What tests have recorded under a name."""
+    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+    recorded = [
+        item for report in reports if report.when == "call" for item in report.user_properties
+    ]
+    return [value for name, value in recorded if name == wanted]
 
 
 def compare_training(measured: dict[tuple[str, str], Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 import warnings
 from collections.abc import Sequence
@@ -16,9 +17,17 @@ Measure the modality gap of paired embeddings, and close it.
   modality-gap report mine.safetensors --out report.html
   modality-gap fit kinds mine.safetensors --out kinds.safetensors
   modality-gap apply kinds.safetensors --queries q.npy --images i.npy --texts t.npy
+  modality-gap coursework release                  the exercises as notebooks for students
+  modality-gap coursework grade moodle.zip         marks and feedback for what comes back
 
-Each has a --help of its own. Nothing that lies in a file is run: no pickle is opened.
+Each has a --help of its own. Nothing that lies in a file of embeddings is run: no pickle is opened.
 """
+
+# Commands with a parser of their own: module, extra, help.
+ELSEWHERE = {
+    "experiments": ("..experiments.sweeps", "lab", "make the book's stored tables anew"),
+    "coursework": ("..coursework.course", "coursework", "hand out the exercises, and mark them"),
+}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,10 +42,8 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for module in (measure, embed, page, closings):
         module.add(commands)
-    experiments = commands.add_parser(
-        "experiments", add_help=False, help="make the book's stored tables anew"
-    )
-    experiments.set_defaults(run=None)
+    for name, (_, _, told) in ELSEWHERE.items():
+        commands.add_parser(name, add_help=False, help=told)
     return top
 
 
@@ -48,8 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         be understood of the arguments ends in SystemExit(2), as argparse has it.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["experiments"]:
-        return _experiments(given[1:])
+    if given[:1] and given[0] in ELSEWHERE:
+        return _elsewhere(given[0], given[1:])
     chosen = parser().parse_args(given)
     with warnings.catch_warnings():
         warnings.showwarning = _tell
@@ -67,16 +74,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _experiments(arguments: Sequence[str]) -> int:
+def _elsewhere(name: str, arguments: Sequence[str]) -> int:
+    module, extra, _ = ELSEWHERE[name]
     try:
-        from ..experiments.sweeps import main as sweeps
+        command = importlib.import_module(module, __package__)
     except ImportError as error:
         print(
-            f"modality-gap: experiments need {error.name}: pip install 'modality-gap[lab]'",
+            f"modality-gap: {name} needs {error.name}: pip install 'modality-gap[{extra}]'",
             file=sys.stderr,
         )
         return 1
-    return int(sweeps(arguments) or 0)
+    return int(command.main(arguments) or 0)
 
 
 def _sentence(error: BaseException) -> str:

@@ -96,7 +96,8 @@ def command(*program: str, folder: Path | None = None) -> list[str]:
     if is_root():
         argv += ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
         argv += ["bwrap", "--unshare-user", "--disable-userns", "--dev-bind", "/", "/", "--"]
-    return [*argv, "prlimit", *limits, "--core=0", *program]
+    # Where memory runs out, the box goes first.
+    return [*argv, "prlimit", *limits, "--core=0", "choom", "-n", "1000", "--", *program]
 
 
 def _parents(path: Path) -> list[str]:
@@ -202,7 +203,7 @@ def check(course: Path) -> None:
     """
     if os.environ.get(TRUST):
         return
-    missing = [name for name in ("bwrap", "prlimit", "setpriv") if not shutil.which(name)]
+    missing = [name for name in ("bwrap", "prlimit", "setpriv", "choom") if not shutil.which(name)]
     if missing:
         raise NoBoxError(HELP.format(reason=f"{missing[0]} is not installed."))
     with (

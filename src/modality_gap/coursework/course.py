@@ -24,9 +24,9 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps.api import NbGraderAPI
 from tqdm import tqdm
-from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
+from .. import storage
 from ..lab.mad import load_mad
 from . import box, collect, report, source
 
@@ -62,21 +62,16 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def config(course: Path) -> Config:
-    """The course's own configuration, which formgrader reads as well."""
-    found = PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config()
-    found.CourseDirectory.root = str(course.resolve())
-    return found
-
-
-def nbgrader(course: Path) -> NbGraderAPI:
-    """nbgrader, with the course's configuration and without its log on the screen."""
+def nbgrader(course: Path, seed: int = 0) -> NbGraderAPI:
+    """nbgrader, as the course's own file configures it, and without its log on the screen."""
     bin_ = str(Path(sys.executable).parent)  # it runs alembic by its bare name
     os.environ["PATH"] = os.pathsep.join([bin_, os.environ.get("PATH", "")])
     warnings.simplefilter("ignore")  # of its database, on every submission
-    api = NbGraderAPI(config=config(course))
-    api.log.handlers = [logging.NullHandler()]
-    api.log.propagate = False
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config()
+    config.CourseDirectory.root = str(course.resolve())
+    config.BoxedExecute.seed = seed
+    api = NbGraderAPI(config=config)
+    api.log.handlers, api.log.propagate = [logging.NullHandler()], False
     return api
 
 
@@ -144,33 +139,27 @@ def grade(options: argparse.Namespace) -> None:
     box.check(course)
     make_data(course)
     collected = collect.collect(options.submissions, {path.stem: read(path) for path in paths})
-    jobs = []
     ledger = course / "marked.json"
     done: dict[str, list[str]] = json.loads(ledger.read_text()) if ledger.exists() else {}
+    jobs: list[tuple[collect.Rebuilt, str, bool]] = []  # what, its digest, whether it is new
     notes: dict[str, list[str]] = {}
     for item in collected:
-        key = f"{item.student}/{item.chapter}"
         notes.setdefault(item.student, []).extend(item.notes)
-        target = course / "rebuilt" / key / f"{item.chapter}.ipynb"
+        target = place(course, "rebuilt", item)
         target.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(item.notebook, target)
         original = course / "source" / item.chapter / target.name
         digest = hashlib.sha256(target.read_bytes() + original.read_bytes()).hexdigest()
-        finished = (course / "feedback" / key / f"{item.chapter}.html").exists()
-        last = done.get(key, ["", ""]) if finished else ["", ""]
-        if last != [digest, by_hand(course, item.chapter, item.student)]:
-            jobs.append((item, key, digest, last[0] != digest))
-    workers = max(1, min(options.workers, len(jobs)))
-    changed = sum(job[3] for job in jobs)
-    print(f"{len(collected)} submissions, {changed} of them new or changed")
-    failed = 0
+        finished = place(course, "feedback", item).with_suffix(".html").exists()
+        last = done.get(f"{item.student}/{item.chapter}", []) if finished else []
+        if last != [digest, by_hand(course, item)]:
+            jobs.append((item, digest, last[:1] != [digest]))
+    print(f"{len(collected)} submissions, {sum(job[2] for job in jobs)} of them new or changed")
+    workers, failed = max(1, min(options.workers, len(jobs))), 0
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        running = {}
-        for item, key, digest, new in jobs:
-            job = pool.submit(one, course, item, options.seed, new)
-            running[job] = item, key, digest
+        running = {pool.submit(one, course, job[0], options.seed, job[2]): job for job in jobs}
         for future in tqdm(as_completed(running), total=len(jobs), desc="marked", leave=False):
-            item, key, digest = running[future]
+            item, digest, _ = running[future]
             try:
                 problem = future.result()
             except Exception as error:  # a worker that was killed from outside
@@ -179,18 +168,28 @@ def grade(options: argparse.Namespace) -> None:
                 failed += 1
                 notes[item.student].append(f"not marked: {problem}")
                 continue
-            done[key] = [digest, by_hand(course, item.chapter, item.student)]
-            ledger.write_text(json.dumps(done, indent=1))
+            done[f"{item.student}/{item.chapter}"] = [digest, by_hand(course, item)]
+            storage.write(ledger, json.dumps(done, indent=1).encode())
     write_reports(options, notes, {item.chapter for item in collected})
     if failed:
         raise ValueError(f"{failed} submissions could not be marked; notes in grades.csv say why")
 
 
-def by_hand(course: Path, chapter: str, student: str) -> str:
+def place(course: Path, step: str, item: collect.Rebuilt) -> Path:
+    """Where nbgrader has a notebook at a step."""
+    return course / step / item.student / item.chapter / f"{item.chapter}.ipynb"
+
+
+def gradebook(course: Path) -> Gradebook:
+    """nbgrader's database of the course."""
+    return Gradebook(f"sqlite:///{course / 'gradebook.db'}", "modality-gap")
+
+
+def by_hand(course: Path, item: collect.Rebuilt) -> str:
     """What was marked and said by hand, as text that changes when it does."""
-    with Gradebook(f"sqlite:///{course / 'gradebook.db'}", "modality-gap") as book:
+    with gradebook(course) as book:
         try:
-            parts = book.find_submission(chapter, student).notebooks
+            parts = book.find_submission(item.chapter, item.student).notebooks
         except MissingEntry:
             return ""
         marks = [[cell.name, cell.manual_score] for part in parts for cell in part.grades]
@@ -200,37 +199,25 @@ def by_hand(course: Path, chapter: str, student: str) -> str:
 
 def one(course: Path, item: collect.Rebuilt, seed: int, new: bool) -> str:
     """Mark a notebook if it is new, write the feedback; why it failed, or nothing."""
-    problem = mark(course, item.chapter, item.student, item.name, seed) if new else ""
-    if problem:
-        return problem
-    result = nbgrader(course).generate_feedback(item.chapter, item.student, force=True)
-    return "" if result["success"] else str(result["error"]).strip().splitlines()[-1]
-
-
-def mark(course: Path, chapter: str, student: str, name: str, seed: int) -> str:
-    """Mark one notebook of one student; why it failed, or nothing."""
-    path = course / "autograded" / student / chapter / f"{chapter}.ipynb"
-    before = answers(path) if path.exists() else {}
-    api = nbgrader(course)
-    api.config.BoxedExecute.seed = seed
-    result = api.autograde(chapter, student, force=True)
-    if not result["success"]:
-        return str(result["error"]).strip().splitlines()[-1]
-    after = answers(path)
-    with Gradebook(f"sqlite:///{course / 'gradebook.db'}", "modality-gap") as book:
-        book.update_or_create_student(student, last_name=re.sub(r'[<>&"]', "", name))
-        for part in book.find_submission(chapter, student).notebooks:
-            for cell in part.grades:  # what was marked by hand stays so where the text is the same
-                label = cell.name.rpartition("-")[0]
-                if cell.manual_score is not None and before.get(label) == after.get(label):
-                    cell.needs_manual_grade = False
-        book.db.commit()
-    return ""
-
-
-def answers(path: Path) -> dict[str, str]:
-    """The text of every cell of a marked notebook, by the beginning of its name."""
-    return {cell.id.rpartition("-")[0]: cell.source for cell in read(path).cells}
+    api, path = nbgrader(course, seed), place(course, "autograded", item)
+    result = {"success": True}
+    if new:
+        before = {cell.id: cell.source for cell in read(path).cells} if path.exists() else {}
+        result = api.autograde(item.chapter, item.student, force=True)
+    if new and result["success"]:
+        after = {cell.id: cell.source for cell in read(path).cells}
+        with gradebook(course) as book:
+            name = re.sub(r'[<>&"]', "", item.name)  # formgrader's page shows it
+            book.update_or_create_student(item.student, last_name=name)
+            for part in book.find_submission(item.chapter, item.student).notebooks:
+                for cell in part.grades:  # what was marked by hand stays where the text is the same
+                    answer = re.sub(r"-(hidden-)?test-\d+$", "-answer", cell.name)
+                    if cell.manual_score is not None and before.get(answer) == after[answer]:
+                        cell.needs_manual_grade = False
+            book.db.commit()
+    if result["success"]:
+        result = api.generate_feedback(item.chapter, item.student, force=True)
+    return "" if result["success"] else (str(result["error"]).strip() or "?").splitlines()[-1]
 
 
 def write_reports(

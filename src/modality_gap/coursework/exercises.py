@@ -11,6 +11,10 @@ Every code cell inside has one role, as a tag:
 
 A cell elsewhere in the chapter that the exercises need is tagged `setup`. An exercise without a
 solution cell asks for free text: each bullet of its solution is a point of the rubric.
+
+A given cell that says `VARIANT = 1` holds numbers for 1, 2 and 3; the release writes another number
+into that line, and solution and tests follow from it. A hidden test draws from the seed
+`globals().get("SEED", 0)`: marking sets SEED, twice, and every test has to pass with both.
 """
 
 from __future__ import annotations

@@ -133,14 +133,13 @@ def page(table: pd.DataFrame, notes: dict[str, list[str]]) -> str:
     say = html.escape
     body = [f"<h1>The class</h1><p>{table.student.nunique()} students.</p>"]
     for chapter, part in table.groupby("chapter"):
-        body.append(f"<h2>{say(str(chapter))}</h2><table><tr><th>exercise<th>of<th>mean points")
-        body.append("<th>full marks<th>no point<th>to mark by hand</tr>")
-        for label, rows in part.groupby("exercise", sort=False):
-            full, none = (rows.points >= rows.of).sum(), (rows.points == 0).sum()
-            mean = f"{rows.points.mean():.2f}"
-            body.append(f"<tr><td>{say(str(label))}<td>{rows.of.max():g}<td>{mean}")
-            body.append(f"<td>{full}<td>{none}<td>{rows.open.sum()}</tr>")
-        body.append("</table><h3>Most frequent messages</h3><ol>")
+        counted = part.assign(full=part.points >= part.of, none=part.points == 0)
+        by_exercise = counted.groupby("exercise", sort=False).agg(
+            {"of": "max", "points": "mean", "full": "sum", "none": "sum", "open": "sum"}
+        )
+        by_exercise.columns = ["of", "mean points", "full marks", "no point", "to mark by hand"]
+        shown = by_exercise.rename_axis(None).to_html(float_format="{:.4g}".format)
+        body.append(f"<h2>{say(str(chapter))}</h2>{shown}<h3>Most frequent messages</h3><ol>")
         said = part.explode("messages").dropna(subset="messages")
         said = said[["student", "exercise", "messages"]].drop_duplicates()
         counts = Counter(zip(said.exercise, said.messages, strict=True))
