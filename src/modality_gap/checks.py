@@ -138,9 +138,10 @@ def check_owner(owner: object, images: int, captions: int) -> Tensor:
     except (TypeError, ValueError):
         found = torch.empty(0)
     if found.is_floating_point() or found.is_complex() or found.dtype == torch.bool:
+        whole = found.is_floating_point() and found.numel() and found.equal(found.round())
         raise ValueError(
-            "owner: expected a whole number for each caption, the row of its image; numbers that "
-            "were read as others are made whole by owner.astype(int)"
+            "owner: expected a whole number for each caption, the row of its image"
+            + ("; .astype(int) makes it of those that were read as others" if whole else "")
         )
     if found.shape != (captions,):
         raise ValueError(

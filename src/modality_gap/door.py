@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -195,6 +196,18 @@ class Rows:
         rows = UnitRows.apply(torch.from_numpy(rows)).numpy()
         return rows, row_dots(rows, rows)
 
+    def check_upright(self) -> None:
+        """Raise ValueError if the rows are to be made unit and all columns are so already."""
+        part = self.parts[0]
+        small = len(self.parts) == 1 and part.shape[0] * part.shape[1] <= 256 * BLOCK
+        if self.normalize and small and min(self.shape) > 1:
+            rows = part.read(0, len(self)).float()
+            if columns_are_unit(rows) and not columns_are_unit(rows.T):
+                raise ValueError(
+                    f"{self.name}: all columns are unit, and the rows are not: is this (D, N)? "
+                    f"Then {self.name}.T, which needs no normalising"
+                )
+
     def _complain(self, part: Part, place: int, row: Tensor, length: float) -> str:
         several = len(self.parts) > 1
         where = f"{part.name}: row {place}" if several else f"{self.name}: row {place}"
@@ -235,12 +248,22 @@ def as_tensor(value: Any, name: str) -> Tensor:  # noqa: ANN401
             found = torch.utils.dlpack.from_dlpack(value)
         except (BufferError, RuntimeError, TypeError):  # a device or a lock that torch lacks
             found = _from_array(value, name)
+    if found.layout != torch.strided:
+        raise ValueError(f"{name}: expected a dense tensor, got a sparse one; .to_dense() makes it")
+    if found.is_meta:
+        raise ValueError(f"{name}: the tensor is on the meta device and holds no numbers")
     if found.dtype not in FLOATS:
         if found.is_floating_point():
             return found.float()  # eight bits and less
+        if found.is_complex():
+            raise ValueError(
+                f"{name}: expected real numbers, got {found.dtype}; what a cosine of complex rows "
+                "is, is yours to say"
+            )
         raise ValueError(
-            f"{name}: expected floating numbers, got {found.dtype}; if these are embeddings, "
-            f"{name}.astype(float) of an array, or {name}.double() of a tensor, says so"
+            f"{name}: expected floating numbers, got {found.dtype}; if these are embeddings, undo "
+            "the scale and offset of a quantisation, if any, and convert them: .astype(float) of "
+            "an array, .double() of a tensor"
         )
     return found
 
@@ -255,7 +278,17 @@ def as_rows(value: Any, name: str, normalize: bool = False) -> Rows:  # noqa: AN
 
 
 def _from_array(value: Any, name: str) -> Tensor:  # noqa: ANN401
+    if isinstance(value, str | os.PathLike):
+        raise ValueError(
+            f"{name}: expected numbers, got a name; mg.open_pairs opens files, mg.load_embeddings "
+            "named embeddings, and mg.measure takes what they give"
+        )
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name}: some entries are masked; leave out their rows and partners")
+    if hasattr(value, "toarray"):
+        raise ValueError(f"{name}: expected a dense array, got a sparse one; .toarray() makes it")
     if hasattr(value, "to_numpy"):
+        _check_columns(value, name)
         value = value.to_numpy()  # a data frame
     try:
         if isinstance(value, list | tuple) and value and isinstance(value[0], Tensor):
@@ -268,7 +301,7 @@ def _from_array(value: Any, name: str) -> Tensor:  # noqa: ANN401
     if array.dtype.kind not in "fiubc":
         raise ValueError(
             f"{name}: expected numbers of shape (N, D), got {type(value).__name__} of "
-            f"{array.dtype}; np.stack(list({name})) makes an array of rows that are arrays"
+            f"{array.dtype}{_to_numbers(array)}"
         )
     if array.dtype == np.longdouble:
         array = array.astype(np.float64)
@@ -280,3 +313,25 @@ def _from_array(value: Any, name: str) -> Tensor:  # noqa: ANN401
         # What is read only stays so: nothing here writes on it.
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         return torch.from_numpy(array)
+
+
+def _to_numbers(array: NDArray[Any]) -> str:
+    """What may make numbers of an array of something else."""
+    if array.dtype != object or not array.size:
+        return ""
+    first = array.flat[0]
+    if array.ndim == 1 and hasattr(first, "__len__") and not isinstance(first, str | dict):
+        return "; np.stack(list(...)) of it makes an array of rows that are arrays"
+    return "; .astype(float) makes numbers of objects that are numbers" if array.ndim == 2 else ""
+
+
+def _check_columns(frame: Any, name: str) -> None:  # noqa: ANN401
+    """Raise ValueError where a data frame has columns that can be no dimension beside others."""
+    columns = getattr(frame, "columns", [])  # a series has none
+    kinds = [getattr(kind, "kind", "") for kind in frame.dtypes] if len(columns) else []
+    other = [str(c) for c, kind in zip(columns, kinds, strict=True) if kind != "f"]
+    if "f" in kinds and other:
+        raise ValueError(
+            f"{name}: expected columns of floating numbers alone; leave out {', '.join(other[:5])}"
+            f": {name}.drop(columns={other[:5]})"
+        )

@@ -193,6 +193,8 @@ def measure(
     """
     images, captions, owner, name = _unpack(images, captions, owner, name)
     x, y = as_rows(images, "images", normalize), as_rows(captions, "captions", normalize)
+    for rows in (x, y):
+        rows.check_upright()
     owner = _check(x, y, owner)
     size = check_whole(sample, "sample", 2, 10**9)
     seed = check_whole(seed, "seed", 0, 2**32 - 1)

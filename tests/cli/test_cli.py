@@ -32,6 +32,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     np.save(tmp_path / "x.npy", X)
     np.save(tmp_path / "y.npy", Y)
     np.save(tmp_path / "raw.npy", 3 * X)
+    np.save(tmp_path / "few.npy", X[:30])
     safetensors.torch.save_file({"images": X, "texts": Y}, tmp_path / "mine.safetensors")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -85,7 +86,6 @@ def test_rows_are_made_unit_on_request_only(
 
 
 def test_several_captions_an_image(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    np.save("few.npy", X[:30])
     np.savetxt("owner.txt", np.arange(60) // 2, fmt="%d")
     given = ("measure", "few.npy", "y.npy", "--owner", "owner.txt", "--json")
     found = json.loads(call(capsys, *given))
@@ -99,7 +99,12 @@ def test_several_captions_an_image(files: Path, capsys: pytest.CaptureFixture[st
     [
         (["measure"], "expected embeddings to measure; modality-gap measure --help"),
         (["measure", "none.npy"], "none.npy: there is no such file"),
+        (["measure", "clipp"], "did you mean 'clip'?"),
         (["measure", "x.npy"], "expected two arrays"),
+        (
+            ["measure", "few.npy", "y.npy"],
+            "repeat_interleave(2); a file of such numbers is named by",
+        ),
         (["measure", "mine.safetensors", "--beside", "clipp"], "did you mean 'clip'?"),
         (
             ["measure", "mine.safetensors", "--sample", "1"],
@@ -201,6 +206,29 @@ def test_the_report_is_one_file_that_asks_for_nothing(
     assert "<script" not in page
     assert 'href="https://book.example/notebooks/10_closing_the_gap.html"' in page
     assert f"{mg.measure(X, Y)['rmg']:.3f}" in page
+
+
+@pytest.mark.parametrize("width", [1, 8])
+def test_a_report_of_what_is_degenerate(
+    width: int, files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both sides the same, and a line instead of a plane."""
+    np.save("flat.npy", torch.nn.functional.pad(X[:, :width].sign(), (0, 8 - width)) / width**0.5)
+    np.save("one.npy", X[:, :1].sign())
+    name = "one.npy" if width == 1 else "flat.npy"
+    call(capsys, "report", name, name, "--out", "r.html", "--beside")
+    assert "nan" not in Path("r.html").read_text("utf-8").split("<h2>Sizes")[0]
+
+
+def test_a_home_is_found(
+    files: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(files))
+    monkeypatch.setenv("USERPROFILE", str(files))
+    told = json.loads(call(capsys, "measure", "~/x.npy", "~/y.npy", "--json"))
+    assert told["images"] == 60
+    call(capsys, "fit", "centring", "~/mine.safetensors", "--out", "~/c.safetensors")
+    assert (files / "c.safetensors").exists()
 
 
 # --- pairs to embed -------------------------------------------------------------------------------

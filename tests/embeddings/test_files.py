@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 from pathlib import Path
@@ -231,6 +232,58 @@ def test_what_cannot_be_opened_is_one_sentence_with_its_file(tmp_path: Path) -> 
         with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
             mg.measure(mg.open_pairs(**files) if isinstance(files, dict) else mg.open_pairs(files))
         assert "\n" not in str(caught.value)
+
+
+def test_a_shard_that_one_side_lacks_is_named(tmp_path: Path) -> None:
+    for side in ("img_emb", "text_emb"):
+        (tmp_path / side).mkdir()
+        for number, rows in enumerate(X.split(10)):
+            np.save(tmp_path / side / f"{side}_{number}.npy", rows)
+    assert len(mg.open_pairs(tmp_path).images) == 40
+    for side, number in (("text_emb", 3), ("img_emb", 0)):
+        path = tmp_path / side / f"{side}_{number}.npy"
+        content = path.read_bytes()
+        path.unlink()
+        with pytest.raises(ValueError, match=f"{side}: shard {number} is missing, which the other"):
+            mg.open_pairs(tmp_path)
+        path.write_bytes(content)
+
+
+def test_a_file_that_is_cut_while_it_is_read_is_told(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", X)
+    np.save(tmp_path / "y.npy", Y)
+    pairs = mg.open_pairs([tmp_path / "x.npy", tmp_path / "y.npy"])
+    with (tmp_path / "y.npy").open("r+b") as file:
+        file.truncate(1000)
+    with pytest.raises(ValueError, match=r"y.npy: it ends before its last row; copy it again"):
+        mg.measure(pairs)
+
+
+def test_rows_need_not_begin_at_a_multiple_of_their_size(tmp_path: Path) -> None:
+    """A header of any length is allowed, and eight bits are read as they are stored."""
+    names = {
+        "F32": (torch.float32, 4),
+        "F16": (torch.float16, 2),
+        "F8_E4M3": (torch.float8_e4m3fn, 1),
+    }
+    for name, (dtype, size) in names.items():
+        header, content = {}, b""
+        for side, rows in (("images", X), ("texts", Y)):
+            span = [len(content), len(content) + rows.numel() * size]
+            header[side] = {"dtype": name, "shape": [40, 6], "data_offsets": span}
+            content += rows.to(dtype).view(torch.uint8).numpy().tobytes()
+        start = json.dumps(header).encode()
+        start += b" " * (3 - len(start) % 4)  # odd
+        path = tmp_path / "odd.safetensors"
+        path.write_bytes(len(start).to_bytes(8, "little") + start + content)
+        found = mg.measure(mg.open_pairs(path, normalize=True))
+        expected = mg.measure(X.to(dtype).double(), Y.to(dtype).double(), normalize=True)
+        assert found.values == pytest.approx(expected.values, abs=1e-6, nan_ok=True)
+
+
+def test_parameters_are_tensors(tmp_path: Path) -> None:
+    torch.save({"images": torch.nn.Parameter(X), "texts": Y}, tmp_path / "trained.pt")
+    check(mg.open_pairs(tmp_path / "trained.pt"))
 
 
 def test_own_files_that_are_not_unit_say_how_to_measure_them(tmp_path: Path) -> None:

@@ -30,6 +30,10 @@ ELSEWHERE = {
 }
 
 
+# What inputs and machines may raise. Of torch a RuntimeError: it finds no memory, say.
+REFUSALS = (ArithmeticError, ImportError, MemoryError, OSError, RuntimeError, ValueError)
+
+
 def parser() -> argparse.ArgumentParser:
     """All commands with their arguments."""
     from . import closings, embed, measure, page
@@ -68,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BrokenPipeError:  # `| head` has seen enough
             sys.stderr.close()
             return 0
-        except (ArithmeticError, ImportError, MemoryError, OSError, ValueError) as error:
+        except REFUSALS as error:
             print(f"modality-gap: {_sentence(error)}", file=sys.stderr)
             return 1
     return 0
@@ -91,7 +95,10 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     told = " ".join(str(error).split()) or type(error).__name__
-    return told.replace("normalize=True makes", "--normalize makes")
+    told = told.replace("normalize=True makes", "--normalize makes")
+    if "owner=" in told:
+        told += "; a file of such numbers is named by --owner"
+    return told
 
 
 def _tell(message: Warning | str, *_: object, **__: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import difflib
 import json
 import sys
 from collections.abc import Sequence
@@ -95,7 +96,8 @@ def opened(chosen: argparse.Namespace) -> list[Any]:
     Raises:
         ValueError: nothing is named.
     """
-    files, named = list(chosen.files), {"owner": chosen.owner, "normalize": chosen.normalize}
+    files = [path.expanduser() for path in chosen.files]
+    named: dict[str, Any] = {"owner": chosen.owner, "normalize": chosen.normalize}
     if chosen.images or chosen.texts:
         if len(files) == 1 and files[0].is_file():
             named |= {"images": _one(chosen.images), "texts": _one(chosen.texts)}
@@ -171,14 +173,14 @@ def _client(address: str) -> Any:  # noqa: ANN401
 
 
 def _open(path: Path, named: dict[str, Any]) -> Any:  # noqa: ANN401
-    known = {*OWN, *PUBLISHED}
-    if str(path) in known and not path.exists():
-        return load_embeddings(str(path))
+    known, name = [*OWN, *PUBLISHED], str(path)
+    if not path.exists() and difflib.get_close_matches(name, known):
+        return load_embeddings(name)  # which says which name is meant
     return open_pairs(path, **named)
 
 
 def _one_sided(path: Path) -> bool:
-    return path.is_file() and len(read_arrays(path.expanduser())) == 1
+    return path.is_file() and len(read_arrays(path)) == 1
 
 
 def _one(names: Sequence[str] | None) -> str | None:

@@ -153,6 +153,7 @@ def _clouds(x: Tensor, y: Tensor) -> str:
     rows = torch.cat([a, b])
     centred = rows - rows.mean(dim=0)
     plane = centred @ torch.linalg.svd(centred, full_matrices=False).Vh[:2].T
+    plane = torch.nn.functional.pad(plane, (0, 2 - plane.shape[1]))  # a line is in a plane, too
     one, two = plane[: len(a)].T.tolist(), plane[len(a) :].T.tolist()
     return svg.scatter(
         [("images", svg.IMAGE, *one), ("captions", svg.TEXT, *two)],
@@ -192,7 +193,9 @@ def _landscape(measured: Measured, x: Tensor, y: Tensor) -> str:
     curves = []
     for temperature, part in table.groupby("temperature"):
         above = part["loss"] - part["loss"].min()
-        curves.append((f"τ = {temperature:.3g}", list(ALPHAS), (above / above.max()).tolist()))
+        curves.append(
+            (f"τ = {temperature:.3g}", list(ALPHAS), (above / (above.max() or 1)).tolist())
+        )
     sentence = (
         f"At a temperature of {rest:.3g} the loss would leave the gap as it is; colder, it "
         "asks for a wider one, warmer, for a narrower one."

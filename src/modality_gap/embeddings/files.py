@@ -110,6 +110,7 @@ def _both(place: Path, images: Any, texts: Any, owner: Any) -> tuple[Any, Any, A
     if place.is_dir():
         for pair in FOLDERS:
             if all((place / side).is_dir() for side in pair):
+                _check_same(*(place / side for side in pair))
                 return *(_shards([place / side]) for side in pair), owner
         tables = sorted(place.glob("*.parquet"))
         if not tables:
@@ -188,6 +189,22 @@ def _check_gaps(folder: Path, paths: Sequence[Path]) -> None:
             f"{folder}: shard {missing[0]} is missing between {paths[0].name} and {paths[-1].name}"
             "; copy it again, or name the shards that shall count"
         )
+
+
+def _check_same(images: Path, texts: Path) -> None:
+    """Raise ValueError where one side has the shard of a number, and the other has not."""
+    sides = [
+        {_number(path)[0] for path in side.iterdir() if path.suffix.lower() in ENDINGS}
+        for side in (images, texts)
+    ]
+    if -1 in sides[0] | sides[1] or not all(len(side) > 1 for side in sides):
+        return
+    for folder, lacking in ((texts, sides[0] - sides[1]), (images, sides[1] - sides[0])):
+        if lacking:
+            raise ValueError(
+                f"{folder}: shard {min(lacking)} is missing, which the other side has; copy it "
+                "again, or name the shards that shall count"
+            )
 
 
 def _owner(value: Any, x: Rows, y: Rows) -> Tensor | None:  # noqa: ANN401

@@ -18,7 +18,14 @@ from ..door import FLOATS, Held, Part, as_tensor
 ENDINGS = (".safetensors", ".npy", ".npz", ".pt", ".pth", ".parquet")
 OWNERS = ("owner", "owners", "image_index")  # names of whose caption is whose
 SIDES = ("images", "texts")
-SAFE = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+SAFE = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+}
 # What reading a damaged file of torch.save may raise.
 NO_TENSORS = (AttributeError, EOFError, ImportError, LookupError, RuntimeError, ValueError)
 LFS = b"version https://git-lfs"
@@ -189,18 +196,17 @@ def _torch(path: Path) -> dict[str, Part]:
     try:
         value = torch.load(path, map_location="cpu", weights_only=True)
     except (*NO_TENSORS, pickle.UnpicklingError) as error:
-        reason = " ".join(str(error).split())[:120]
         raise ValueError(
             f"{path}: it holds more than tensors, or is no file of torch.save; nothing of it is "
-            f"run ({reason}); where you trust it, store its tensors by "
+            "run; where you trust it, store its tensors by "
             "safetensors.torch.save_file(dict(x=x, y=y), path)"
-        ) from None
+        ) from error
     if isinstance(value, Tensor):
         return _held(path, value)
     if isinstance(value, list | tuple) and len(value) == 2:
         value = dict(zip(SIDES, value, strict=True))
     items = value.items() if isinstance(value, dict) else ()
-    tensors = {str(name): rows for name, rows in items if isinstance(rows, Tensor)}
+    tensors = {str(name): rows.detach() for name, rows in items if isinstance(rows, Tensor)}
     if len(tensors) > 4 and all(rows.ndim == 1 for rows in tensors.values()):
         return _held(path, torch.stack(list(tensors.values())))  # a key for each row
     return {
@@ -282,7 +288,7 @@ def _parquet(path: Path) -> dict[str, Part]:
         import pyarrow.parquet
     except ModuleNotFoundError:
         raise ValueError(
-            f"{path}: parquet needs pyarrow: pip install 'modality-gap[cli]'"
+            f"{path}: parquet needs pyarrow: pip install 'modality-gap[files]'"
         ) from None
     try:
         file = pyarrow.parquet.ParquetFile(path)
