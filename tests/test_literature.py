@@ -42,10 +42,10 @@ def test_an_entry_says_what_is_claimed_and_what_became_of_it(tmp_path: Path) -> 
     assert f'id="{entry.removeprefix("#")}"' in text
     assert (ledger, chapter) == ("ledger.html", "../notebooks/04_cone.html")
     claim = WORKS["liang2022mind"].fields["claim"]
-    assert f": {claim} ledger; code: yes; chapter 4" in gap.get_text()
+    assert f": {claim} Ledger; code: yes; chapter 4" in gap.get_text()
     claim = WORKS["yi2025decipher"].fields["claim"]
     (theory,) = (entry for entry in entries if claim in entry.get_text())
-    assert theory.get_text().strip().endswith("not run; chapter 4")
+    assert theory.get_text().strip().endswith("Not run; chapter 4")
     others = [e.get_text().strip() for e in entries if e not in (gap, theory)]
     assert all(other.endswith("no chapter") for other in others)
 

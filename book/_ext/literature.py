@@ -46,7 +46,7 @@ class Literature(SphinxDirective):
         lines = []
         for _, key, work in sorted(told, key=lambda entry: entry[:2]):
             fields = work.fields
-            here = "[ledger](ledger)" if key in PAPERS else fields.get("here", "not run")
+            here = "[Ledger](ledger)" if key in PAPERS else fields.get("here", "Not run")
             public = f"; code: {fields['code']}" if "code" in fields else ""
             lines.append(f"- {{cite:t}}`{key}`: {fields['claim']} *{here}{public}; PLACES {key}*")
         parent = nodes.Element()
