@@ -160,7 +160,13 @@ def test_canvas_export_is_filled() -> None:
     assert filled.splitlines()[:2] == CANVAS.splitlines()[:2]
 
 
-@pytest.mark.parametrize("text", ["Name,Mark\nAda,\n", CANVAS.replace("Section", "Other (78)")])
+def test_a_worksheet_in_another_language_is_filled_when_its_column_is_named() -> None:
+    text = MOODLE.replace("Identifier", "Kennung").replace("Grade", "Bewertung").replace(",", ";")
+    filled = report.worksheet(text, {"81512": 7.5}, "Bewertung")
+    assert filled.splitlines()[1] == "Participant 81512;Ada Lovelace;Submitted;7.5;10.00;-"
+
+
+@pytest.mark.parametrize("text", ["", "Name,Mark\nAda,\n", CANVAS.replace("Section", "Other (78)")])
 def test_a_worksheet_without_one_column_for_points_is_said(text: str) -> None:
     with pytest.raises(ValueError, match="--column"):
         report.worksheet(text, {})

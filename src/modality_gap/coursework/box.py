@@ -28,6 +28,7 @@ GB = 2**30
 # Of one box: its processes, their memory and open files together, the bytes in its folder.
 PROCESSES, MEMORY, OPEN, FILES = 64, 4 * GB, 1000, 2**20
 NOBODY = 65534
+ROOT = os.getuid() == 0  # then the box needs another user
 TRUST = "MODALITY_GAP_TRUST_SUBMISSIONS"  # set by --trust-submissions, for this process and its own
 HELP = """no box to run submissions in, so nothing was marked: {reason}
 Install bubblewrap (apt install bubblewrap). On Ubuntu 23.10 and later allow it to make user
@@ -39,11 +40,6 @@ elsewhere than on Linux run all of it in such a container. If every submission i
 
 class NoBoxError(RuntimeError):
     """There is no box here, or it does not hold."""
-
-
-def is_root() -> bool:
-    """Whether the box needs another user."""
-    return os.getuid() == 0
 
 
 def command(*program: str, folder: Path | None = None) -> list[str]:
@@ -65,7 +61,7 @@ def command(*program: str, folder: Path | None = None) -> list[str]:
         settings["MODALITY_GAP_CACHE"] = str(data)
         return ["env", *(f"{name}={value}" for name, value in settings.items()), *program]
     argv = ["bwrap", "--die-with-parent", "--cap-drop", "ALL", "--clearenv"]
-    if is_root():  # root keeps its own user namespace until it has become somebody else
+    if ROOT:  # root keeps its own user namespace until it has become somebody else
         argv += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
         argv += ["--unshare-cgroup-try", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
@@ -93,7 +89,7 @@ def command(*program: str, folder: Path | None = None) -> list[str]:
     for name, value in settings.items():
         argv += ["--setenv", name, value]
     argv += ["--"]
-    if is_root():
+    if ROOT:
         argv += ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
         argv += ["bwrap", "--unshare-user", "--disable-userns", "--dev-bind", "/", "/", "--"]
     # Where memory runs out, the box goes first.
@@ -110,7 +106,7 @@ def _parents(path: Path) -> list[str]:
 def shared_folder() -> Iterator[Path]:
     """A fresh folder that a box may be given."""
     folder = Path(tempfile.mkdtemp(prefix="mg"))
-    if is_root():
+    if ROOT:
         os.chown(folder, NOBODY, NOBODY)
     try:
         yield folder

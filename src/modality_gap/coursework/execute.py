@@ -49,7 +49,7 @@ class Kernel:
         write_connection_file(
             path, ip=str(folder / "s"), transport="ipc", key=secrets.token_hex().encode()
         )
-        if box.is_root():
+        if box.ROOT:
             os.chown(path, box.NOBODY, box.NOBODY)
         program = [sys.executable, "-m", "ipykernel_launcher", "-f", path]
         argv = box.command(*program, "--HistoryManager.enabled=False", folder=folder)
@@ -146,7 +146,7 @@ class Kernel:
         said = [json.dumps({"error": "RuntimeError", "text": "nothing came back"})]
 
         def handle(message: dict[str, Any]) -> bool:
-            text = message["content"]["user_expressions"]["r"]["data"][plain.MIME]
+            text = message["content"]["user_expressions"]["r"].get("data", {}).get(plain.MIME)
             said[:] = [text] if isinstance(text, str) else said
             return True
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import math
-import random
 from typing import Any
 
 import numpy as np
@@ -20,18 +19,6 @@ DTYPES = (
 )
 DEPTH = 20
 MIME = "application/x-answer"
-
-
-def get_state() -> Any:
-    """The state of the generators of random numbers."""
-    return random.getstate(), np.random.get_state(), torch.get_rng_state()
-
-
-def set_state(state: Any) -> None:
-    """Go on drawing from a state."""
-    random.setstate(state[0])
-    np.random.set_state(state[1])
-    torch.set_rng_state(state[2])
 
 
 def encode(value: Any, depth: int = DEPTH) -> Any:

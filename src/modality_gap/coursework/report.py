@@ -102,13 +102,29 @@ def harmless(value: Any) -> Any:
 def worksheet(text: str, totals: dict[str, float], column: str = "") -> str:
     """Moodle's grading worksheet or Canvas's export, with points in its column for them.
 
+    Args:
+        text: of the table, with commas, semicolons or tabs.
+        totals: points, by the number with which a student's identifier ends.
+        column: the heading of the column for points, where there is not one alone.
+
     Raises:
         ValueError: no column of identifiers, or not one column for points.
     """
-    dialect = csv.Sniffer().sniff(text.splitlines()[0], delimiters=",;\t")
-    rows = list(csv.reader(io.StringIO(text), dialect))
+    first = text.partition("\n")[0]
+    sign = max(",;\t", key=first.count)
+
+    def of(identifier: str) -> str:
+        return identifier[len(identifier.rstrip("0123456789")) :]
+
+    rows = list(csv.reader(io.StringIO(text), delimiter=sign)) or [[]]
     head = rows[0]
+    known = [
+        [bool(of(cell) in totals) for cell in row] for row in rows[1:] if len(row) == len(head)
+    ]
+    counts = [sum(column) for column in zip(*known, strict=True)]
     identity = next((i for i, name in enumerate(head) if name in ("Identifier", "ID")), None)
+    if identity is None and any(counts):  # a heading in the site's language
+        identity = counts.index(max(counts))
     canvas = identity is not None and head[identity] == "ID"
     wanted = [i for i, name in enumerate(head) if name == column]
     if not column:
@@ -120,11 +136,10 @@ def worksheet(text: str, totals: dict[str, float], column: str = "") -> str:
             f"points: name it with --column; it has {', '.join(head)}"
         )
     for row in rows[1:]:
-        student = re.search(r"(\d+)$", row[identity]) if len(row) == len(head) else None
-        if student and student[1] in totals:
-            row[wanted[0]] = f"{totals[student[1]]:g}"
+        if len(row) == len(head) and of(row[identity]) in totals:
+            row[wanted[0]] = f"{totals[of(row[identity])]:g}"
     out = io.StringIO()
-    csv.writer(out, dialect, lineterminator="\n").writerows(rows)
+    csv.writer(out, delimiter=sign, lineterminator="\n").writerows(rows)
     return out.getvalue()
 
 

@@ -79,10 +79,10 @@ def notebook(
     if link:
         head += f" They belong to [the chapter]({link})."
     head += " Run all cells from the top; you may add cells of your own beside your answers."
-    cells = [locked(new_markdown_cell(head), "head", "head", "")]
+    cells = [mark(new_markdown_cell(head), "head", "head", "")]
     for number, cell in enumerate(chapter.setup, start=1):
         code = new_code_cell(with_variant(cell.source, variant))
-        cells.append(locked(code, f"setup-{number}", "setup", ""))
+        cells.append(mark(code, f"setup-{number}", "setup", ""))
     for exercise in chapter.exercises:
         statement = shown.get(exercise.label, "").replace("](#", f"]({link}#")
         cells += of_exercise(exercise, statement, variant)
@@ -97,10 +97,10 @@ def of_exercise(exercise: exercises.Exercise, shown: str, variant: int) -> list[
     unit = "point" if exercise.points == 1 else "points"
     text = shown or f"### {exercise.title}\n\n{exercise.statement}"
     text = f"{text}\n\n*{exercise.points} {unit}*"
-    cells = [locked(new_markdown_cell(text), f"{label}-statement", "statement", label)]
+    cells = [mark(new_markdown_cell(text), f"{label}-statement", "statement", label)]
     for number, cell in enumerate(exercise.of("given"), start=1):
         code = new_code_cell(with_variant(cell.source, variant))
-        cells.append(locked(code, f"{label}-given-{number}", "given", label))
+        cells.append(mark(code, f"{label}-given-{number}", "given", label))
     solutions = exercise.of("solution")
     if not solutions:
         free = new_markdown_cell(exercise.solution)
@@ -129,24 +129,12 @@ def mark(
     cell: NotebookNode, name: str, role: str, label: str, points: int = 0, solution: bool = False
 ) -> NotebookNode:
     """Give a cell its id, its place in the exercise, and what nbgrader needs to know."""
-    cell.id = name
-    grade = points > 0
-    cell.metadata["nbgrader"] = {
-        "grade_id": name,
-        "grade": grade,
-        "locked": not solution,
-        "solution": solution,
-        "task": False,
-        "schema_version": 3,
-        **({"points": points} if grade else {}),
-    }
+    cell.id, grade = name, points > 0
+    about = {"grade_id": name, "grade": grade, "locked": not solution, "solution": solution}
+    about |= {"task": False, "schema_version": 3} | ({"points": points} if grade else {})
+    cell.metadata["nbgrader"] = about
     cell.metadata["modality_gap"] = nbformat.from_dict({"role": role, "label": label})
     return cell
-
-
-def locked(cell: NotebookNode, name: str, role: str, label: str) -> NotebookNode:
-    """A cell that the student is not asked to change."""
-    return mark(cell, name, role, label)
 
 
 def with_variant(code: str, variant: int) -> str:
