@@ -17,6 +17,7 @@ FIGURES: dict[str, Callable[[], host.PageWidget]] = {
     "clip_by_hand": explore.clip_by_hand,
     "cone": explore.cone,
     "pull_push": explore.pull_push,
+    "race": explore.race,
 }
 
 

@@ -17,14 +17,17 @@ from .clip_by_hand import ClipByHand, clip_by_hand
 from .cone import Cone, cone
 from .moving_gap import MovingGap, moving_gap
 from .pull_push import PullPush, pull_push
+from .race import Race, race
 
 __all__ = [
     "ClipByHand",
     "Cone",
     "MovingGap",
     "PullPush",
+    "Race",
     "clip_by_hand",
     "cone",
     "moving_gap",
     "pull_push",
+    "race",
 ]
