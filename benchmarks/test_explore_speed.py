@@ -2,7 +2,7 @@
 
     make bench
 
-Every drawing is timed in Chromium, with style and layout, while a slider or a value moves. A frame at
+Every drawing is timed in Chromium, with style and layout, while something moves. A frame at
 60 Hz leaves 16.7 ms.
 """
 

@@ -49,7 +49,7 @@ def darken(svg: str, colors: dict[str, str]) -> str:
 
 
 def slim(svg: str) -> str:
-    """An SVG that draws the same with a third less: no more than hundredths of a point in its paths.
+    """An SVG that draws the same, a third lighter: paths to hundredths of a point.
 
     What draws nothing is left out: comments, metadata, line breaks, and names that nothing uses.
     """

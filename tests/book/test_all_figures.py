@@ -18,6 +18,7 @@ FIGURES: dict[str, Callable[[], host.PageWidget]] = {
     "cone": explore.cone,
     "pull_push": explore.pull_push,
     "race": explore.race,
+    "what_fits": explore.what_fits,
 }
 
 
