@@ -58,6 +58,26 @@ PACKAGE = {
 }
 
 
+def test_slim_keeps_what_is_drawn_and_what_is_named() -> None:
+    svg = """<svg xmlns="http://www.w3.org/2000/svg">
+      <!-- a note -->
+      <metadata><date>today</date></metadata>
+      <defs>
+        <path id="glyph" d="M 1.23456 -7.5
+                            L 3 4"/>
+      </defs>
+      <g id="axes_1"><use href="#glyph"/></g>
+      <text>two
+        words</text>
+    </svg>
+    """
+    assert book_build.slim(svg) == (
+        '<svg xmlns="http://www.w3.org/2000/svg"><defs><path id="glyph" d="M 1.23 -7.5 L 3 4"/>'
+        '</defs><g><use href="#glyph"/></g><text>two words</text></svg>'
+    )
+    assert book_build.slim(book_build.slim(svg)) == book_build.slim(svg)
+
+
 def test_darken_replaces_only_the_named_colors() -> None:
     svg = '<path style="fill: #FFFFFF; stroke: #24292f"/><use xlink:href="#fffffff"/> #0072b2'
     dark = book_build.darken(svg, {"#ffffff": "#14181e", "#24292f": "#ffffff"})

@@ -275,7 +275,7 @@ def test_the_whole_book_is_one_pdf_that_every_page_links() -> None:
 MEGABYTE = 1e6
 
 
-def test_a_chapter_weighs_less_than_1_7_megabytes() -> None:
+def test_a_chapter_weighs_less_than_1_5_megabytes() -> None:
     """Its page and its pictures, light and dark; scripts, styles and fonts serve all pages."""
     for page in toc_pages():
         sources = {image["src"] for image in parse(page).select("img[src]")}
@@ -283,7 +283,7 @@ def test_a_chapter_weighs_less_than_1_7_megabytes() -> None:
             resolve(page, source)[0] for source in sources if not source.startswith("data:")
         } - {None}
         weight = page.stat().st_size + sum(file.stat().st_size for file in files)
-        assert weight < 1.7 * MEGABYTE, f"{page.name}: {weight / MEGABYTE:.2f} MB"
+        assert weight < 1.5 * MEGABYTE, f"{page.name}: {weight / MEGABYTE:.2f} MB"
 
 
 # In the browser

@@ -12,6 +12,7 @@ import atexit
 import os
 import re
 import sys
+from collections import Counter
 from logging import Filter, LogRecord, getLogger
 from pathlib import Path
 from typing import IO, Any
@@ -47,8 +48,15 @@ def darken(svg: str, colors: dict[str, str]) -> str:
     return pattern.sub(lambda match: dark[match[0].lower()], svg)
 
 
-def round_paths(svg: str) -> str:
-    """Cut the coordinates of an SVG's paths to hundredths of a point: a fifth of its weight."""
+def slim(svg: str) -> str:
+    """An SVG that draws the same, a third lighter: paths to hundredths of a point.
+
+    What draws nothing is left out: comments, metadata, line breaks, and names that nothing uses.
+    """
+    svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"\s*\n\s*", "\n", svg).replace(">\n<", "><").replace("\n", " ").strip()
+    names = Counter(re.findall(r"[\w.:-]+", svg))
+    svg = re.sub(r' id="([\w.:-]+)"', lambda name: name[0] if names[name[1]] > 1 else "", svg)
     return re.sub(r'(?<= d=")[^"]+', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), svg)
 
 
@@ -75,7 +83,7 @@ class DarkFigures(SphinxTransform):
             from modality_gap.book.plots import DARK  # takes seconds: only where a figure needs it
 
             dark_path = drawn / f"{path.stem}.dark.svg"
-            light = round_paths(path.read_text("utf-8"))
+            light = slim(path.read_text("utf-8"))
             drawn.mkdir(parents=True, exist_ok=True)
             for target, svg in ((path, light), (dark_path, darken(light, DARK))):
                 # Sphinx reads a page again when a file it shows is newer than the page.

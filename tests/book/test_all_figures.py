@@ -17,6 +17,8 @@ FIGURES: dict[str, Callable[[], host.PageWidget]] = {
     "clip_by_hand": explore.clip_by_hand,
     "cone": explore.cone,
     "pull_push": explore.pull_push,
+    "race": explore.race,
+    "what_fits": explore.what_fits,
 }
 
 

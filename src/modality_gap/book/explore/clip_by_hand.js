@@ -139,20 +139,8 @@ function render({ model, el }) {
       put({ attributes: { ...model.get("attributes"), [name]: word } }))]);
   button(lists, "clear", () => put({ digit: DRAWN, strokes: [] }));
 
-  const named = { role: "group", "aria-label": "The caption" };
-  const captionPanel = html(grid, "div", { className: "mg-panel" }, named);
-  const head = html(captionPanel, "div", { className: "mg-head" });
-  html(head, "span", { className: "mg-title", textContent: "The caption" });
-  const written = html(head, "span");
   const said = () => model.get("caption").split("-").filter(Boolean);
-  const chips = Object.values(factors).map((values) => {
-    const row = html(captionPanel, "div", { className: "mg-chips" });
-    return values.map((word) => [word, button(row, word, () => {
-      const now = said();
-      const kept = now.filter((other) => other !== word);
-      put({ caption: (kept.length < now.length ? kept : [...now, word]).join("-") });
-    })]);
-  }).flat();
+  const chips = drawWords(grid, factors, said, put), captionPanel = chips.box;
   const controls = html(captionPanel, "div", { className: "mg-below" });
   const tau = slider(controls, (value) => put({ temperature: 10 ** value }));
   const centre = choice(controls, "embeddings", ["as they are", "centred"], (name) =>
@@ -176,11 +164,7 @@ function render({ model, el }) {
       return "Nothing is drawn yet: draw a digit, or take one from the list.";
     }
     if (!caption.length) return "The caption has no word yet: name a digit, or an attribute.";
-    for (const [factor, values] of Object.entries(factors)) {
-      const [one, other] = caption.filter((word) => values.includes(word));
-      if (other) return `“${one}” and “${other}” both name the ${factor}: take one of them back.`;
-    }
-    return "";
+    return clash(factors, caption);
   };
 
   const draw = () => {
@@ -216,8 +200,7 @@ function render({ model, el }) {
     centre.show(centred ? "centred" : "as they are");
     digit.show(held === DRAWN ? "drawn" : `${held}`);
     for (const [name, list] of attributes) list.show(look[name]);
-    for (const [word, chip] of chips) chip.setAttribute("aria-pressed", caption.includes(word));
-    written.textContent = caption.join("-");
+    chips.show(caption);
     field.show(picture, held === DRAWN ? strokes : [], picture ? [held === DRAWN ? "drawn" : held,
       look.colour].join(", ") : "empty");
     const state = {

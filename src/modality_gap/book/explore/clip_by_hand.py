@@ -48,7 +48,9 @@ class ClipByHand(PageWidget):
         probability: its softmax among them.
     """
 
-    _esm = "".join(map(read, ("kit.js", "clip.js", "mad.js", "field.js", "clip_by_hand.js")))
+    _esm = "".join(
+        map(read, ("kit.js", "clip.js", "mad.js", "field.js", "words.js", "clip_by_hand.js"))
+    )
     _css = read("kit.css") + read("clip_by_hand.css")
 
     factors = traitlets.Dict({name: list(words) for name, words in FACTORS.items()}).tag(sync=True)

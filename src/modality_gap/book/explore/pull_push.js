@@ -88,7 +88,7 @@ function drawCircle(parent, move, done) {
     return far(best) < 30 ? best : null;
   };
   draggable(drawing, nearest, ({ name, i }, [u, v]) =>
-    move(name, i, rounded(Math.atan2(CENTRE[1] - v, u - CENTRE[0]) / RADIANS)), done);
+    move(name, i, () => rounded(Math.atan2(CENTRE[1] - v, u - CENTRE[0]) / RADIANS)), done);
   /** An arrow along the circle at radius r, 30 times as long as the force; at most 35 degrees. */
   const arrow = (angle, force, r) => {
     const turn = Math.max(-35, Math.min(35, (30 * force) / RADIANS)), tip = angle + turn;
@@ -111,7 +111,7 @@ function drawCircle(parent, move, done) {
         const turn = { ArrowLeft: 3, ArrowUp: 3, ArrowRight: -3, ArrowDown: -3 }[event.key];
         if (!turn) return;
         event.preventDefault();
-        move(name, i, rounded(state[name][i] + turn));
+        move(name, i, (angle) => rounded(angle + turn)); // there may be two presses a frame
         done();
       });
       marks.push(mark);
@@ -197,8 +197,8 @@ function render({ model, el }) {
     figure.reset();
   });
   const grid = html(root, "div", { className: "mg-grid" });
-  const circleOf = drawCircle(grid, (name, i, angle) =>
-    model.set(name, model.get(name).map((old, k) => (k === i ? angle : old))), () => put({}));
+  const circleOf = drawCircle(grid, (name, i, change) =>
+    model.set(name, model.get(name).map((old, k) => (k === i ? change(old) : old))), () => put({}));
   const side = html(grid, "div", { className: "mg-side" });
   const terms = drawTerms(side, model.get("x").length);
   const pull = slider(side, (value) => put({ pull: value }));
