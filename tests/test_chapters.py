@@ -7,8 +7,10 @@ from pathlib import Path
 
 import jupytext
 import pytest
+import yaml
 from nbformat import NotebookNode
 
+import objectives
 from removed import has, taken_away
 
 ROOT = Path(__file__).parents[1]
@@ -46,6 +48,14 @@ def test_a_chapter_asks_three_questions_between_its_paragraphs(path: Path) -> No
     assert "{question}" not in exercises
     for question in re.findall(r"^```\{question\}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         assert len(re.findall(r"^- \[[ x]\] ", question, re.MULTILINE)) >= 3, question
+
+
+def test_every_chapter_has_its_line_in_the_table_of_objectives() -> None:
+    table = yaml.safe_load((ROOT / objectives.TABLE).read_text("utf-8"))
+    assert list(table) == [path.stem for path in CHAPTERS]
+    for path in CHAPTERS:
+        assert set(table[path.stem]) == {"can", "needs"}, path.stem
+        assert path.read_text("utf-8").count("\n```{objectives}\n```\n") == 1, path.stem
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
