@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 import traitlets
@@ -126,7 +125,7 @@ class Race(PageWidget):
         self.set_trait("loss", [float(run.loss[at]) for run, at in reached])
 
     def _draw(self, figure: Figure) -> None:
-        above, below = np.ravel(figure.subfigures(2, 1, height_ratios=(2, 3)))
+        (above,), (below,) = figure.subfigures(2, 1, squeeze=False, height_ratios=(2, 3))
         runs = self.runs()
         for axis, run, temperature, at in zip(
             above.subplots(1, RUNS), runs, self.temperatures, self.steps(self.step), strict=True
