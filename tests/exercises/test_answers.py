@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from answers import CHAPTERS, Answer, collect, exercise, outcome, read, variants
+from answers import CHAPTERS, Answer, collect, exercise, outcome, outcomes, read, variants
 
 HELD = [answer for chapter in CHAPTERS for answer in collect(chapter)]
 
@@ -46,3 +46,31 @@ def test_enough_answers_are_held(chapter: Path) -> None:
             assert held[item.label, "wrong"] >= 3, item.label
     for label, _ in held:
         exercise(chapter, label)  # no answer to an exercise that is gone
+
+
+FIRST = "next(x for x in [*a, *k.values()] if isinstance(x, torch.Tensor))"
+NOTHING = {
+    "not a number": "float('nan')",
+    "a half": "0.5",
+    "one": "torch.tensor(1.0)",
+    "text": "''",
+    "zeros": f"torch.zeros_like({FIRST})",
+    "ones": f"torch.ones_like({FIRST})",
+    "the first argument": "[*a, *k.values()][0]",
+    "the second argument": "[*a, *k.values()][1]",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_an_answer_that_says_nothing_earns_no_point(chapter: Path) -> None:
+    passed = []
+    for item in read(chapter).exercises:
+        functions = [name for name in item.answers if f"def {name}(" in item.stub]
+        values = "".join(f"{name} = float('nan')\n" for name in set(item.answers) - {*functions})
+        for title, value in NOTHING.items() if item.of("solution") else ():
+            lines = [f"def {name}(*a, **k): return {value}\n" for name in functions]
+            code = "import torch\n" + "".join(lines) + values
+            errors = outcomes(Answer(chapter, item.label, "wrong", title, code))
+            passed += [f"{item.label}: {title}"] if "" in errors else []
+    assert passed == []
