@@ -14,11 +14,12 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
+import torch
 from nbgrader.api import Gradebook
 from tiny import CHAPTER, RIGHT, answered, needs_box
 
 from modality_gap.coursework import box, report
-from modality_gap.coursework.course import main
+from modality_gap.coursework.course import main, make_data
 
 HTML = "<script>alert(1)</script> <img src=x onerror=alert(2)> I vary one thing."
 
@@ -118,6 +119,25 @@ def test_without_a_release_or_a_chapter_it_says_what_to_do(
     assert "holds no chapters" in capsys.readouterr().err
     assert main(["release", "--variant", "9"]) == 1
     assert "--variant 9" in capsys.readouterr().err
+
+
+def test_data_that_a_chapter_reads_are_made_before_marking_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = {"shapes": torch.zeros(1797, 1), "labels": torch.arange(1797) % 10}
+    monkeypatch.setattr("modality_gap.lab.mad.dataset.make", lambda: made)
+    monkeypatch.setenv("MODALITY_GAP_CACHE", str(tmp_path / "cache"))
+    chapter = tmp_path / "source" / "01_tiny" / "01_tiny.ipynb"
+    chapter.parent.mkdir(parents=True)
+    chapter.write_text("twice(x)")
+    make_data(tmp_path)
+    assert not (tmp_path / "cache").exists()
+    chapter.write_text("data = mad.load_mad()")
+    make_data(tmp_path)
+    assert list((tmp_path / "cache").glob("mad-*.safetensors"))
+    monkeypatch.setenv("MODALITY_GAP_CACHE", str(chapter))
+    with pytest.raises(ValueError, match="MODALITY_GAP_CACHE names a folder"):
+        make_data(tmp_path)
 
 
 def test_without_a_box_it_refuses_and_says_what_to_install(

@@ -140,6 +140,9 @@ SLOW = {
         ("import os, threading; threading.Timer(1, os._exit, (1,)).start()",),
         FULL,
     ),
+    "a number that is too long": (
+        {"ex-value": "count = 10 ** 5000"}, (), FULL | {"ex-value": 0},
+    ),
     "everybody is killed": ({}, ("import os; os.kill(-1, 9)",), FULL),
 }  # fmt: skip
 

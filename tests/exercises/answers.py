@@ -94,7 +94,12 @@ def judges() -> ProcessPoolExecutor:
 
 
 def outcome(answer: Answer, variant: int = 1, seed: int = 0) -> str:
-    """ "" if all tests of the exercise pass, else the error; in a process of its own.
+    """ "" if all tests of the exercise pass, else the error of the first that fails."""
+    return next(filter(None, outcomes(answer, variant, seed)), "")
+
+
+def outcomes(answer: Answer, variant: int = 1, seed: int = 0) -> list[str]:
+    """Of each test of the exercise "" or the error, all in a process of their own.
 
     Args:
         answer: to judge.
@@ -104,8 +109,8 @@ def outcome(answer: Answer, variant: int = 1, seed: int = 0) -> str:
     return judges().submit(judge, answer, variant, seed).result()
 
 
-def judge(answer: Answer, variant: int, seed: int) -> str:
-    """As `outcome`, in a fork of the process that calls it."""
+def judge(answer: Answer, variant: int, seed: int) -> list[str]:
+    """As `outcomes`, in a fork of the process that calls it."""
     names, item = setup(answer.chapter), exercise(answer.chapter, answer.label)
     reader, writer = os.pipe()
     if child := os.fork():
@@ -113,18 +118,20 @@ def judge(answer: Answer, variant: int, seed: int) -> str:
         with os.fdopen(reader) as stream:
             said = stream.read()
         os.waitpid(child, 0)
-        return json.loads(said) if said else "the process died"
-    error = ""
-    try:
-        names["SEED"] = seed
-        for cell in item.of("given"):
-            run(VARIANT.sub(f"VARIANT = {variant}", cell.source), names)
-        run(answer.code, names)
-        for cell in item.of("test", "hidden-test"):
-            run(cell.source, names)
-    except BaseException as raised:
-        last = traceback.format_exception_only(raised)[-1].strip()
-        error = last or type(raised).__name__
+        return json.loads(said) if said else ["the process died"]
+    names["SEED"] = seed
+    given = [VARIANT.sub(f"VARIANT = {variant}", cell.source) for cell in item.of("given")]
+    tests = [cell.source for cell in item.of("test", "hidden-test")]
+    errors = [error for code in [*given, answer.code] if (error := attempt(code, names))]
     with os.fdopen(writer, "w") as stream:
-        json.dump(error, stream)
+        json.dump(errors or [attempt(code, names) for code in tests], stream)
     os._exit(0)
+
+
+def attempt(code: str, names: dict[str, Any]) -> str:
+    """Execute code; the error that it raises, if any."""
+    try:
+        run(code, names)
+    except BaseException as raised:
+        return traceback.format_exception_only(raised)[-1].strip() or type(raised).__name__
+    return ""

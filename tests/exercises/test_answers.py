@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from answers import CHAPTERS, Answer, collect, exercise, outcome, read, variants
+from answers import CHAPTERS, Answer, collect, exercise, outcome, outcomes, read, variants
 
 from modality_gap.lab.training import use_threads
 
@@ -58,3 +58,31 @@ def test_an_answer_is_judged_after_two_threads_have_worked() -> None:
         exec(work)
         error = outcome(held._replace(code=work + held.code))
     assert (error == "") == (held.kind == "right")
+
+
+FIRST = "next(x for x in [*a, *k.values()] if isinstance(x, torch.Tensor))"
+NOTHING = {
+    "not a number": "float('nan')",
+    "a half": "0.5",
+    "one": "torch.tensor(1.0)",
+    "text": "''",
+    "zeros": f"torch.zeros_like({FIRST})",
+    "ones": f"torch.ones_like({FIRST})",
+    "the first argument": "[*a, *k.values()][0]",
+    "the second argument": "[*a, *k.values()][1]",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_an_answer_that_says_nothing_earns_no_point(chapter: Path) -> None:
+    passed = []
+    for item in read(chapter).exercises:
+        functions = [name for name in item.answers if f"def {name}(" in item.stub]
+        values = "".join(f"{name} = float('nan')\n" for name in set(item.answers) - {*functions})
+        for title, value in NOTHING.items() if item.of("solution") else ():
+            lines = [f"def {name}(*a, **k): return {value}\n" for name in functions]
+            code = "import torch\n" + "".join(lines) + values
+            errors = outcomes(Answer(chapter, item.label, "wrong", title, code))
+            passed += [f"{item.label}: {title}"] if "" in errors else []
+    assert passed == []

@@ -234,5 +234,5 @@ def write_reports(
         filled = report.worksheet(text, totals, options.column)
         (course / options.worksheet.name).write_text(filled, "utf-8-sig")
     if left := int(table.open.sum()):
-        print(f"{left} answers are to be marked by hand: nbgrader formgrader, started in {course}")
+        print(f"{left} answers to mark by hand: jupyter lab in {course}, menu Nbgrader, Formgrader")
     print(f"Marks: {course / 'grades.csv'}. The class: {course / 'class.html'}.")

@@ -264,7 +264,10 @@ class Session:
         except (KernelGoneError, TimeoutError) as gone:
             self.close()
             said = [error(type(gone).__name__, str(gone))]
-            code = code if isinstance(gone, KernelGoneError) else ""
+            if isinstance(gone, TimeoutError) and ours:  # which is not waited for often
+                self.budget -= LOCKED
+            elif isinstance(gone, TimeoutError):  # which is not run again
+                code = ""
         if ours:
             self.locked.append(code)
         elif part == "answer":  # if the kernel died, perhaps of what an earlier cell had left
