@@ -16,7 +16,7 @@ const citeSection = () => {
   const entry = document.querySelector(".cite-this pre");
   if (!entry) return;
   entry.dataset.page ??= entry.textContent;
-  const place = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const place = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   const heading = place?.closest("section")?.querySelector("h2, h3, h4")?.cloneNode(true);
   heading?.querySelectorAll(".headerlink, .section-number").forEach((part) => part.remove());
   entry.textContent = heading

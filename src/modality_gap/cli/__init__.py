@@ -6,6 +6,9 @@ import argparse
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
+
+import shtab
 
 DESCRIPTION = """\
 Measure the modality gap of paired embeddings, and close it.
@@ -18,6 +21,8 @@ Measure the modality gap of paired embeddings, and close it.
   modality-gap apply kinds.safetensors --queries q.npy --images i.npy --texts t.npy
 
 Each has a --help of its own. Nothing that lies in a file is run: no pickle is opened.
+Completion of commands, options and files is what modality-gap --print-completion bash prints, or
+zsh, or tcsh.
 """
 
 
@@ -34,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    shtab.add_argument_to(top, ["--print-completion"], help="a script of completions for a shell")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for module in (measure, embed, page, closings):
         module.add(commands)
@@ -41,6 +47,10 @@ def parser() -> argparse.ArgumentParser:
         "experiments", add_help=False, help="make the book's stored tables anew"
     )
     experiments.set_defaults(run=None)
+    for command in commands.choices.values():
+        for argument in command._actions:
+            if argument.type is Path or argument.metavar == "FILE":
+                argument.complete = shtab.FILE  # type: ignore[attr-defined]
     return top
 
 
