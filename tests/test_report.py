@@ -291,6 +291,27 @@ def test_intervals_cover_what_they_are_of() -> None:
     assert {key: count for key, count in inside.items() if count < 51} == {}
 
 
+@pytest.mark.parametrize("captions", [1, 3])
+def test_intervals_of_ranges_cover_the_quantiles(captions: int) -> None:
+    x, y = pairs(20_000, 6)
+    y = mg.normalize(y.repeat_interleave(captions, 0) + 0.2 * unit_rows(20_000 * captions, 6, 9))
+    owner = torch.arange(20_000).repeat_interleave(captions)
+    cosine = (x[owner] * y).sum(dim=1)
+    inside = dict.fromkeys(("low", "high"), 0)
+    for seed in range(60):
+        rows = torch.randperm(20_000, generator=torch.Generator().manual_seed(seed))[:200].sort()[0]
+        theirs = torch.isin(owner, rows)
+        place = torch.searchsorted(rows, owner[theirs])
+        ranges = {"low": 0.05, "high": 0.95}
+        sample = intervals.Sampled(x[rows], y[theirs], place, {}, {}, {}, ranges)
+        drawn = intervals.draws(sample, 0, 200)
+        for key, share in ranges.items():
+            low, high = intervals.middle(drawn[key])
+            inside[key] += low <= float(cosine.quantile(share)) <= high
+    # Fewer than 50 of 60 has a chance of 1 in 600 at 93 %.
+    assert min(inside.values()) >= 50, inside
+
+
 def test_a_draw_makes_no_pair_of_an_image_with_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = pairs(200)
     found = mg.measure(x, y)

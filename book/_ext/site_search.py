@@ -56,7 +56,8 @@ def sections(page: str) -> Iterator[tuple[str, str, str, str]]:
         tag.decompose()
     heading = article.select_one("h1")
     of_page = words(heading) if heading else ""
-    for tag in article.select("#solution-content"):  # which several are called
+    # What several sections of a page are called leads nowhere.
+    for tag in article.select("#exercise-content, #solution-content"):
         tag.name = "div"
     # The last first: an inner one is taken out before the text around it is read.
     for tag in reversed(article.select("section[id], dt[id]")):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 DRAWS = 1000
 COVERED = 0.95
@@ -23,6 +24,12 @@ class Sampled:
         owner: of each caption the row of its image, (M,).
         by_image, by_caption: by the name of a measure, a number for each row, (N,) or (M,).
         dimensions: by the name of a share of the gap, the dimensions that have it.
+        ranges: by the name of a quantile of the pairs' cosines, which one it is.
+
+    What is left without an interval: of wrong pairs' quantiles, of hubs, of the classifier and of
+    the resting temperature. An image that is drawn twice would stand in the lists, on both sides
+    of the classifier's folds and among the negatives of the loss as its own double, and make hubs,
+    accuracy and temperature others than those of as many different pairs.
     """
 
     x: Tensor
@@ -31,6 +38,7 @@ class Sampled:
     by_image: dict[str, Tensor]
     by_caption: dict[str, Tensor]
     dimensions: dict[str, Tensor]
+    ranges: dict[str, float] = field(default_factory=dict)
 
 
 def draws(sample: Sampled, seed: int, count: int = DRAWS) -> dict[str, Tensor]:
@@ -45,7 +53,8 @@ def draws(sample: Sampled, seed: int, count: int = DRAWS) -> dict[str, Tensor]:
     rng = np.random.default_rng(seed)
     n = len(sample.x)
     found: dict[str, list[Tensor]] = {}
-    for start in range(0, count, AT_ONCE):
+    starts = range(0, count, AT_ONCE)
+    for start in tqdm(starts, "Intervals", unit=f" of {AT_ONCE} draws", delay=3, leave=False):
         drawn = rng.multinomial(n, np.full(n, 1 / n), min(AT_ONCE, count - start))
         for name, values in _weighted(sample, torch.from_numpy(drawn).double()).items():
             found.setdefault(name, []).append(values)
@@ -70,6 +79,17 @@ def interval(
     tails = torch.tensor([(1 + COVERED) / 2, (1 - COVERED) / 2], dtype=torch.float64)
     first, last = (value - shrink * (torch.quantile(drawn, tails) - of_sample)).tolist()
     return min(max(first, low), high), min(max(last, low), high)
+
+
+def middle(drawn: Tensor) -> tuple[float, float]:
+    """Between which COVERED of the draws lie: the interval of a quantile, as of order statistics.
+
+    A quantile moves in steps and by more on the side of the tail, where the basic bootstrap would
+    take off the wrong ends: of 200 pairs it covered 82 %, this 91 to 94 %.
+    """
+    tails = torch.tensor([(1 - COVERED) / 2, (1 + COVERED) / 2], dtype=torch.float64)
+    low, high = torch.quantile(drawn, tails).tolist()
+    return low, high
 
 
 def _weighted(sample: Sampled, weights: Tensor) -> dict[str, Tensor]:
@@ -107,6 +127,12 @@ def _weighted(sample: Sampled, weights: Tensor) -> dict[str, Tensor]:
     }
     for name, places in sample.dimensions.items():
         found[name] = gap[:, places].square().sum(dim=1) / gap.square().sum(dim=1)
+    if sample.ranges:
+        ascending, order = own.sort()
+        reached = of_captions[:, order].cumsum(dim=1) / m[:, None]
+        for name, share in sample.ranges.items():
+            place = (reached < share - 1e-12).sum(dim=1).clamp(max=len(own) - 1)
+            found[name] = ascending[place]
     for parts, each, count in (
         (sample.by_image, weights, n),
         (sample.by_caption, of_captions, m),

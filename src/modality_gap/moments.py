@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
 from .door import BLOCK, PIECES, Array, Rows, row_dots
 
@@ -136,7 +137,8 @@ def _parts(count: int) -> list[range]:
 def _threads(function: Callable[[Any], Moments], parts: Sequence[Any]) -> list[Moments]:
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     with ThreadPoolExecutor(min(len(parts), cores)) as pool:
-        return list(pool.map(function, parts))
+        done = pool.map(function, parts)
+        return list(tqdm(done, "Rows", len(parts), unit="part", delay=3, leave=False))
 
 
 def sum_pairs(images: Rows, captions: Rows, part: range) -> Moments:

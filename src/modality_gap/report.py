@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from . import picture
 from .balance import first_captions, resting_temperature
 from .checks import check_owner, check_whole, unequal
 from .door import Held, Rows, as_rows, as_tensor
 from .gap import held_out_accuracy
-from .intervals import Sampled, draws, interval
+from .intervals import Sampled, draws, interval, middle
 from .moments import Moments, Spread, fingerprints, sampled, sum_up
 from .retrieval import NEIGHBOURS, hub_skewness, places
-from .sums import products
+from .sums import SIDE, products
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -230,7 +231,7 @@ def _measured(
         ends = np.quantile(cosines[kind].numpy(), RANGE)
         values |= {f"{kind}_cosine_low": ends[0], f"{kind}_cosine_high": ends[1]}
     for side, rows, by_row in (("image", a, by_image), ("text", b, by_caption)):
-        potential = _potentials(rows)
+        potential = _potentials(rows, f"Uniformity of {side}s")
         mean = potential.mean()
         values[f"uniformity_{side}"] = float(mean.log())
         # How a row moves the logarithm of a mean over pairs, to the first order.
@@ -260,12 +261,17 @@ def _measured(
         notes.append("At no temperature from 0.001 to 10 would the loss leave the gap as it is.")
     if math.isnan(values["rmg"]):
         notes.append("All rows are one point, so the relative modality gap is 0 / 0.")
-    drawn = draws(Sampled(a, b, owner, by_image, by_caption, dimensions), seed)
+    ranges = {
+        f"paired_cosine_{end}": share for end, share in zip(("low", "high"), RANGE, strict=True)
+    }
+    drawn = draws(Sampled(a, b, owner, by_image, by_caption, dimensions, ranges), seed)
     here = _of_sample_alone(a, b, owner, values, dimensions)
     shrink = math.sqrt(len(a) / len(x))
     intervals = {}
     for key, found in drawn.items():
-        if math.isfinite(values[key]) and found.isfinite().all():
+        if key in ranges:
+            intervals[key] = middle(found)
+        elif math.isfinite(values[key]) and found.isfinite().all():
             of_all = key in here
             centre = here[key] if of_all else values[key]
             ends = NAMES[key][1:]
@@ -361,11 +367,13 @@ def _copies(x: Rows, y: Rows, owner: Tensor | None) -> list[str]:
     return notes
 
 
-def _potentials(rows: Tensor, t: float = 2) -> Tensor:
+def _potentials(rows: Tensor, what: str, t: float = 2) -> Tensor:
     """Of each row the mean potential with all others, exp(-t ||x_i - x_j||^2), shape (N,)."""
     squares = rows.square().sum(dim=1)
     total = torch.zeros_like(squares)
-    for here, there, block, _ in products(rows, rows):
+    blocks = math.ceil(len(rows) / SIDE) ** 2
+    bar = tqdm(products(rows, rows), what, blocks, unit="block", delay=3, leave=False)
+    for here, there, block, _ in bar:
         block.mul_(2).sub_(squares[here, None]).sub_(squares[there]).mul_(t).exp_()
         if here == there:
             block.fill_diagonal_(0)

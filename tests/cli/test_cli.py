@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tarfile
+import textwrap
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -229,6 +233,51 @@ def test_a_home_is_found(
     assert told["images"] == 60
     call(capsys, "fit", "centring", "~/mine.safetensors", "--out", "~/c.safetensors")
     assert (files / "c.safetensors").exists()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_a_shell_completes_commands_options_and_files(
+    shell: str, files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["--print-completion", shell])
+    assert caught.value.code == 0
+    script = capsys.readouterr().out
+    for word in ("measure", "embed", "report", "--normalize", "--pairs", "centring"):
+        assert word in script
+    if shell == "bash" and (bash := shutil.which("bash")):
+        script += textwrap.dedent("""
+            COMP_WORDS=(modality-gap measure mine.sa); COMP_CWORD=2
+            _shtab_modality_gap
+            echo "${COMPREPLY[@]}"
+        """)
+        run = subprocess.run([bash], input=script, text=True, capture_output=True, cwd=files)
+        assert run.stdout.strip() == "mine.safetensors"
+
+
+@pytest.mark.parametrize("form", ["report", "fit", "apply"])
+def test_a_full_disk_is_one_sentence_and_loses_nothing(
+    form: str, files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A limit on the size of files stands for the disk: writing fails as the system has it."""
+    resource = pytest.importorskip("resource")
+    call(capsys, "fit", "centring", "mine.safetensors", "--out", "c.safetensors")
+    out = "o.html" if form == "report" else "o.safetensors"
+    Path(out).write_text("old")
+    given = {
+        "report": ["report", "mine.safetensors", "--beside"],
+        "fit": ["fit", "whitening", "mine.safetensors"],
+        "apply": ["apply", "c.safetensors", "--images", "x.npy"],
+    }[form]
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        told = refused(capsys, *given, "--out", out)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert os.strerror(errno.EFBIG) in told
+    assert Path(out).read_text() == "old"
+    assert [path for path in files.iterdir() if path.name.startswith((".", f"{out}."))] == []
 
 
 # --- pairs to embed -------------------------------------------------------------------------------

@@ -5,9 +5,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import modality_gap as mg
+from modality_gap import results
 from modality_gap.lab import mad
-from modality_gap.lab.clip import END, PADDING
+from modality_gap.lab.clip import END, PADDING, build
 from modality_gap.lab.measures import PAIRS, draw_test_pairs, embed, measure_model, probe
+from modality_gap.report import NAMES
 
 
 class AllKnowing(nn.Module):
@@ -78,3 +81,18 @@ def test_embeddings_come_in_the_order_of_the_pairs(data: mad.Mad) -> None:
     pairs = draw_test_pairs(data, "test", 5, "digit", None)
     embeddings = embed(AllKnowing(pairs.factors), pairs)
     torch.testing.assert_close(embeddings["images"], embeddings["full_texts"])
+
+
+def test_the_words_are_those_of_measure(data: mad.Mad) -> None:
+    """What the stored tables, the published sizes and `mg.measure` share has one name."""
+    pairs = draw_test_pairs(data, "test", 2, "random", None)
+    model = build().eval()
+    stored = measure_model(model, pairs)
+    x, y = (embed(model, pairs)[side].double() for side in ("images", "texts"))
+    measured = mg.measure(x, y).values
+    shared = stored.keys() & measured.keys()
+    assert {"l2m", "l2i", "rmg", "alignment", "uniformity_image", "paired_cosine"} <= shared
+    for name in shared:
+        assert stored[name] == pytest.approx(measured[name], abs=1e-9), name
+    table, _ = results.read("published_measured")
+    assert set(table["measure"]) <= NAMES.keys()

@@ -7,6 +7,9 @@ import importlib
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
+
+import shtab
 
 DESCRIPTION = """\
 Measure the modality gap of paired embeddings, and close it.
@@ -21,6 +24,8 @@ Measure the modality gap of paired embeddings, and close it.
   modality-gap coursework grade moodle.zip         marks and feedback for what comes back
 
 Each has a --help of its own. Nothing that lies in a file of embeddings is run: no pickle is opened.
+Completion of commands, options and files is what modality-gap --print-completion bash prints, or
+zsh, or tcsh.
 """
 
 # Commands with a parser of their own: module, extra, help.
@@ -43,11 +48,16 @@ def parser() -> argparse.ArgumentParser:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    shtab.add_argument_to(top, ["--print-completion"], help="a script of completions for a shell")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for module in (measure, embed, page, closings):
         module.add(commands)
     for name, (_, _, told) in ELSEWHERE.items():
         commands.add_parser(name, add_help=False, help=told)
+    for command in commands.choices.values():
+        for argument in command._actions:
+            if argument.type is Path or argument.metavar == "FILE":
+                argument.complete = shtab.FILE  # type: ignore[attr-defined]
     return top
 
 

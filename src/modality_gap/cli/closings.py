@@ -60,7 +60,7 @@ def add(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "fit", help="fit a way to close the gap", description=FIT_HELP, formatter_class=raw
     )
-    parser.add_argument("method", choices=METHODS, metavar="METHOD", help=", ".join(METHODS))
+    parser.add_argument("method", choices=list(METHODS), metavar="METHOD", help=", ".join(METHODS))
     add_files(parser)
     parser.add_argument("--out", type=Path, required=True, help="a .safetensors file")
     parser.set_defaults(run=fit)
