@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 DRAWS = 1000
 COVERED = 0.95
@@ -50,6 +49,8 @@ def draws(sample: Sampled, seed: int, count: int = DRAWS) -> dict[str, Tensor]:
     Returns:
         By name, shape (count,).
     """
+    from tqdm import tqdm
+
     rng = np.random.default_rng(seed)
     n = len(sample.x)
     found: dict[str, list[Tensor]] = {}

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from .door import BLOCK, PIECES, Array, Rows, row_dots
 
@@ -135,6 +134,8 @@ def _parts(count: int) -> list[range]:
 
 
 def _threads(function: Callable[[Any], Moments], parts: Sequence[Any]) -> list[Moments]:
+    from tqdm import tqdm
+
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     with ThreadPoolExecutor(min(len(parts), cores)) as pool:
         done = pool.map(function, parts)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from . import picture
 from .balance import first_captions, resting_temperature
@@ -372,6 +371,8 @@ def _potentials(rows: Tensor, what: str, t: float = 2) -> Tensor:
     squares = rows.square().sum(dim=1)
     total = torch.zeros_like(squares)
     blocks = math.ceil(len(rows) / SIDE) ** 2
+    from tqdm import tqdm
+
     bar = tqdm(products(rows, rows), what, blocks, unit="block", delay=3, leave=False)
     for here, there, block, _ in bar:
         block.mul_(2).sub_(squares[here, None]).sub_(squares[there]).mul_(t).exp_()
