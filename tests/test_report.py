@@ -205,7 +205,8 @@ def test_what_cannot_be_measured_is_one_sentence() -> None:
             None,
             r"images: expected floating numbers, got torch.int64; .*\.double",
         ),
-        (np.array([None, 1]), y, None, "images: expected numbers of shape .* of object; np.stack"),
+        (np.array([None, 1]), y, None, "images: expected numbers of shape .* of object$"),
+        (np.array([[1], [2, 3]], object), y, None, r"of object; np\.stack"),
         ("x.npy", y, None, "images: expected numbers of shape"),
     ]
     for images, captions, owner, message in cases:
