@@ -15,6 +15,7 @@ import nbformat
 import pandas as pd
 import pytest
 import torch
+from nbconvert.exporters import HTMLExporter
 from nbgrader.api import Gradebook
 from tiny import CHAPTER, RIGHT, answered, needs_box
 
@@ -80,6 +81,14 @@ def test_feedback_has_messages_and_seeds_and_nothing_hidden_or_live(course: Path
     assert "passed, with the seeds" in ada
     bob = (course / "course/feedback/1_1_bob/01_tiny/01_tiny.html").read_text("utf-8")
     assert "one more than 3, and you said 9" in bob
+
+
+@needs_box
+def test_formgrader_is_given_nothing_live(course: Path) -> None:
+    marked = nbformat.read(course / "course/autograded/ada/01_tiny/01_tiny.ipynb", 4)
+    page = HTMLExporter().from_notebook_node(marked)[0]
+    assert "I vary one thing." in page
+    assert not re.search(r"<script>alert|<[^>]*onerror=|<img src=.?x", page)
 
 
 @needs_box

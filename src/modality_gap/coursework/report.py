@@ -53,7 +53,7 @@ def marks(course: Path) -> pd.DataFrame:
                             "of": grade.max_score,
                             "open": bool(grade.needs_manual_grade),
                             "messages": [re.sub(r"\s*\(seed \d+\)$", "", text) for text in said],
-                            "answer": cell.source if free and cell else "",
+                            "answer": html.unescape(cell.source) if free and cell else "",
                             "rubric": original.source if free else "",
                         }
                     )

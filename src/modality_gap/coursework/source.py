@@ -33,13 +33,14 @@ c.GenerateAssignment.preprocessors = [
     steps.SaveCells, steps.ClearHiddenTests, steps.ComputeChecksums, steps.CheckCellMetadata,
 ]
 c.Autograde.autograde_preprocessors = [
-    BoxedExecute, steps.SaveAutoGrades, steps.AssignLatePenalties, steps.CheckCellMetadata,
+    BoxedExecute, SanitizeHTML, steps.SaveAutoGrades, steps.AssignLatePenalties,
+    steps.CheckCellMetadata,
 ]
 c.GenerateFeedback.preprocessors = [
     steps.GetGrades, steps.ClearHiddenTests, SanitizeHTML, CSSHTMLHeaderPreprocessor,
 ]
-# No HTML of a student's is live in the teacher's browser: formgrader asks the exporter, feedback
-# has steps of its own.
+# No HTML of a student's is live in the teacher's browser. Formgrader shows what marking leaves, and
+# takes this setting only where Jupyter's own configuration has it too.
 c.HTMLExporter.sanitize_html = True
 c.SanitizeHTML.enabled = True
 """
