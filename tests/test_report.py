@@ -207,7 +207,7 @@ def test_what_cannot_be_measured_is_one_sentence() -> None:
         ),
         (np.array([None, 1]), y, None, "images: expected numbers of shape .* of object$"),
         (np.array([[1], [2, 3]], object), y, None, r"of object; np\.stack"),
-        ("x.npy", y, None, "images: expected numbers, got a name; mg.open_pairs"),
+        ("x.npy", y, None, r"images: expected numbers, got a name; mg\.open_pairs"),
     ]
     for images, captions, owner, message in cases:
         with pytest.raises(ValueError, match=message):
