@@ -182,7 +182,7 @@ def test_results_follow_the_values() -> None:
     ("values", "message"),
     [
         ({"x": [1, 2, 3], "y": [1, 2]}, "as many angles in both, got 3 and 2"),
-        ({"x": [1], "y": [2]}, "x: expected 2 to 12"),
+        ({"x": [1], "y": [2]}, "[xy]: expected 2 to 12"),
         ({"x": [1, float("nan")], "y": [2, 3]}, "x: expected 2 to 12 finite"),
         ({"pull": 3}, "pull: expected 0 to 2"),
         ({"push": -1}, "push: expected 0 to 2"),
