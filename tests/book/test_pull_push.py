@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page
 import modality_gap as mg
 from figure_page import slide, wait_for_drawing, watch, write_page
 from modality_gap.book import explore
+from modality_gap.book.explore.pull_push import RATE
 
 LOAD = """async (code) => {
     const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
@@ -54,8 +55,16 @@ def test_the_page_computes_what_the_package_computes(
 def test_the_flow_is_downhill_on_the_loss(
     places: dict[str, list[float]], call: Callable[..., Any]
 ) -> None:
-    """Against PyTorch's gradient, step after step."""
+    """One step against the gradient of the package's functions, and all against the page's."""
     weights = {"pull": 0.8, "push": 1.3}
+    angles = torch.tensor(list(places.values())).double().deg2rad().requires_grad_()
+    a, b = torch.stack([angles.cos(), angles.sin()], dim=-1)
+    spread = (mg.uniformity(a) + mg.uniformity(b)) / 2
+    (slope,) = torch.autograd.grad(0.8 * mg.alignment(a, b) + 1.3 * spread, angles)
+    after = (angles - RATE * slope).rad2deg()
+    shown = explore.pull_push(**places, **weights)
+    shown.flow()
+    assert [shown.x, shown.y] == [pytest.approx(row) for row in after.tolist()]
     code = """([state, steps]) => {
         for (let k = 0; k < steps; k++) state = { ...state, ...figure.flow(state) };
         return state;
@@ -173,7 +182,7 @@ def test_results_follow_the_values() -> None:
     ("values", "message"),
     [
         ({"x": [1, 2, 3], "y": [1, 2]}, "as many angles in both, got 3 and 2"),
-        ({"x": [1], "y": [2]}, "x: expected 2 to 12"),
+        ({"x": [1], "y": [2]}, "[xy]: expected 2 to 12"),
         ({"x": [1, float("nan")], "y": [2, 3]}, "x: expected 2 to 12 finite"),
         ({"pull": 3}, "pull: expected 0 to 2"),
         ({"push": -1}, "push: expected 0 to 2"),

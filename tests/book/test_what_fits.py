@@ -82,12 +82,14 @@ def strong(tab: Page) -> int:
     wait_for_drawing(tab)
     return tab.evaluate(
         """() => {
-            const canvas = document.querySelector("canvas"), pen = canvas.getContext("2d");
+            const shown = document.querySelector("canvas"), { width, height } = shown;
+            const copy = Object.assign(document.createElement("canvas"), { width, height });
+            const pen = copy.getContext("2d", { willReadFrequently: true });
+            pen.drawImage(shown, 0, 0);
+            const { data } = pen.getImageData(0, 0, width, height);
             let count = 0;
-            for (let y = 1; y < canvas.height; y += 14) {
-                for (let x = 1; x < canvas.width; x += 14) {
-                    count += pen.getImageData(x, y, 1, 1).data[3] > 200;
-                }
+            for (let y = 1; y < height; y += 14) {
+                for (let x = 1; x < width; x += 14) count += data[4 * (y * width + x) + 3] > 200;
             }
             return count;
         }"""

@@ -5,7 +5,7 @@ its own code. They are put together as text and import nothing, so that the same
 JupyterLab, from a server and from the file system.
 
 Why the kit, and not D3's modules: what the figures need of D3 (scale, axis, drag, shape, and the
-modules that these need) is 13 files of 128 kB, and the whole of it 280 kB, against 11 kB of kit. A
+modules that these need) is 13 files of 128 kB, and the whole of it 280 kB, against 10 kB of kit. A
 page from the file system can share them as scripts; the widget in JupyterLab cannot, and would
 carry them in each figure. They would replace about 60 lines here, scales, round ticks and axes:
 D3's drag knows no keys, its axes have no words for a screen reader, and sliders, choices, panels

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 import traitlets
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...sphere import alignment, uniformity
@@ -54,13 +56,14 @@ class PullPush(PageWidget):
 
     def flow(self, steps: int = 1) -> None:
         """Follow the flow for so many steps, as the button does."""
-        angles = torch.tensor([self.x, self.y], dtype=torch.float64).deg2rad()
+        x, y = np.deg2rad(self.x), np.deg2rad(self.y)
         for _ in range(steps):
-            angles.requires_grad_()
-            loss = self._terms(*angles)[2]
-            angles = (angles - RATE * torch.autograd.grad(loss, angles)[0]).detach()
+            meet = -2 * np.sin(x - y) / len(x)
+            part = [_apart(side) for side in (x, y)]
+            x = x + RATE * (self.pull * meet + self.push * part[0])
+            y = y + RATE * (-self.pull * meet + self.push * part[1])
         with self.hold_trait_notifications():
-            self.x, self.y = angles.rad2deg().tolist()
+            self.x, self.y = np.rad2deg(x).tolist(), np.rad2deg(y).tolist()
 
     def _terms(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         a, b = (torch.stack([side.cos(), side.sin()], dim=1) for side in (x, y))
@@ -116,6 +119,13 @@ class PullPush(PageWidget):
         right.set_yticks([1, 0], ["alignment", "uniformity"])
         right.axvline(0, color=plots.INK, linewidth=1)
         right.set(xlim=(-4, 4), title=f"The two terms, weights {self.pull:g} and {self.push:g}")
+
+
+def _apart(angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Downhill on half the uniformity of one view, in radians."""
+    turns = angles[:, None] - angles
+    bumps = np.exp(-4 + 4 * np.cos(turns)) * ~np.eye(len(angles), dtype=bool)
+    return (4 * bumps * np.sin(turns)).sum(axis=1) / bumps.sum()
 
 
 def pull_push(
