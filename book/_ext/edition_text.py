@@ -101,14 +101,14 @@ class Links:
         path, _, anchor = target.partition("#")
         file = posixpath.normpath(posixpath.join(posixpath.dirname(page), path)) if path else page
         name = file.removesuffix(".html")
+        if name == "book/glossary" and anchor.startswith("term-"):
+            return f'<abbr title="{self.definition(anchor)}">{text}</abbr>'
         if title := element.get("title"):  # a work that is cited
             address = re.search(r"https?://\S+?(?=\.?$)|(?<=doi:)\S+?(?=\.?$)", title)
             if not address:
                 return f'<abbr title="{html.escape(title)}">{text}</abbr>'
             url = address[0] if "://" in address[0] else f"https://doi.org/{address[0]}"
             return f"[{text}]({url})"
-        if name == "book/glossary" and anchor:
-            return f'<abbr title="{self.definition(anchor)}">{text}</abbr>'
         if name in self.pages:
             place = self.heading(name, anchor) if anchor else ""
             return f"[{text}]({'' if name == page else Path(name).name + '.ipynb'}{place})"
