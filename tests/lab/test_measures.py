@@ -85,7 +85,7 @@ def test_embeddings_come_in_the_order_of_the_pairs(data: mad.Mad) -> None:
 
 def test_the_words_are_those_of_measure(data: mad.Mad) -> None:
     """What the stored tables, the published sizes and `mg.measure` share has one name."""
-    pairs = draw_test_pairs(data, "test", 2, "random", None)
+    pairs = draw_test_pairs(data, "test", 2, "digit", None)
     model = build().eval()
     stored = measure_model(model, pairs)
     x, y = (embed(model, pairs)[side].double() for side in ("images", "texts"))
