@@ -179,6 +179,20 @@ def test_closings_are_fitted_and_applied(files: Path, capsys: pytest.CaptureFixt
     )
 
 
+def test_half_precision_is_fitted_and_applied(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, rows in (("x", X), ("y", Y)):
+        np.save(f"{name}16.npy", rows.half())
+    for method in ("centring", "kinds"):
+        call(capsys, "fit", method, "x16.npy", "y16.npy", "--out", f"{method}.safetensors")
+    given = ["apply", "centring.safetensors", "--images", "x16.npy", "--texts", "y16.npy"]
+    call(capsys, *given, "--out", "o.safetensors")
+    expected = closing.Centring().fit(X, Y).transform(X, Y)
+    torch.testing.assert_close((*mg.load_embeddings("o.safetensors"),), expected, rtol=0, atol=5e-3)
+    call(capsys, "apply", "kinds.safetensors", "--queries", "y16.npy", "--images", "x16.npy")
+
+
 def test_scores_of_a_growing_index(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     call(capsys, "fit", "kinds", "mine.safetensors", "--out", "k.safetensors")
     np.save("q.npy", Y[:3])

@@ -15,6 +15,7 @@ from .. import closing, ranking, storage
 from ..door import Rows
 from ..embeddings.formats import read_arrays
 from ..fitted import Fitted
+from ..sphere import normalize as made_unit
 from .measure import add_files, opened
 
 if TYPE_CHECKING:
@@ -157,12 +158,13 @@ def _side(files: list[str] | None, name: str, normalize: bool) -> Tensor | None:
         return None
     parts = [part for file in files for part in read_arrays(Path(file).expanduser()).values()]
     found = [Rows([part], name, normalize, min_rows=1) for part in parts]
-    return torch.cat([rows.read(0, len(rows)) for rows in found])
+    return made_unit(torch.cat([rows.read(0, len(rows)) for rows in found]))
 
 
 def _in_memory(both: Any) -> tuple[Tensor, Tensor, Tensor | None]:  # noqa: ANN401
+    # Half precision is not unit to the last digit.
     return (
-        both.images.read(0, len(both.images)),
-        both.captions.read(0, len(both.captions)),
+        made_unit(both.images.read(0, len(both.images))),
+        made_unit(both.captions.read(0, len(both.captions))),
         both.owner,
     )
