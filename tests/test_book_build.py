@@ -66,14 +66,15 @@ def test_slim_keeps_what_is_drawn_and_what_is_named() -> None:
         <path id="glyph" d="M 1.23456 -7.5
                             L 3 4"/>
       </defs>
-      <g id="axes_1"><use href="#glyph"/></g>
+      <g id="axes_1"><use href="#glyph" x="9.8765" style="fill: none; stroke: #fff"/></g>
       <text>two
         words</text>
     </svg>
     """
     assert book_build.slim(svg) == (
         '<svg xmlns="http://www.w3.org/2000/svg"><defs><path id="glyph" d="M 1.23 -7.5 L 3 4"/>'
-        '</defs><g><use href="#glyph"/></g><text>two words</text></svg>'
+        '</defs><g><use href="#glyph" x="9.87" style="fill:none;stroke:#fff"/></g>'
+        "<text>two words</text></svg>"
     )
     assert book_build.slim(book_build.slim(svg)) == book_build.slim(svg)
 

@@ -410,14 +410,14 @@ def test_the_interactive_figure_runs_on_the_page(browser: Browser, address: str)
 def test_a_figure_opens_at_full_size(browser: Browser, address: str) -> None:
     page, complaints = open_page(browser, address, "notebooks/04_cone_effect.html")
     page.set_viewport_size({"width": 390, "height": 844})
-    image = page.locator("figure .figure-pair img.only-light").first
+    image = page.locator("#fig-cone-bias .figure-pair img.only-light")
     dialog = page.locator("dialog.figure-dialog")
     narrow = image.bounding_box()["width"]
     image.click()
     assert dialog.locator("img:visible").bounding_box()["width"] > 1.5 * narrow
     page.keyboard.press("Escape")
     assert not dialog.is_visible()
-    page.get_by_role("button", name="Full size, Figure 4.1").press("Enter")
+    page.get_by_role("button", name="Full size, Figure 4.4").press("Enter")
     assert dialog.locator("img:visible").count() == 1
     dialog.get_by_role("button", name="Close").press("Enter")
     assert not dialog.is_visible()
