@@ -192,8 +192,7 @@ def test_a_stroke_that_leaves_the_field_is_cut_off_and_said(page: Page) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] - 60, box["y"] + 80, steps=5)
     page.mouse.up()
-    heard(page)
-    assert "left the field" in note(page)
+    page.get_by_text("left the field").wait_for()
 
 
 def test_weights_that_do_not_arrive_are_said(page: Page) -> None:

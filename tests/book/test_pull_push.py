@@ -113,6 +113,7 @@ def test_a_point_is_moved_by_keyboard(page: Page) -> None:
     page.get_by_role("slider", name="view x of image 1").focus()
     for _ in range(4):
         page.keyboard.press("ArrowLeft")
+    wait_for_drawing(page)
     assert point(page, "view x of image 1") == 22
     x = [22.0, *explore.pull_push().x[1:]]
     expected = explore.pull_push(x, explore.pull_push().y)
