@@ -60,7 +60,9 @@ def faults(page: Page, contrast: bool) -> list[Any]:
 def test_axe_sees_a_fault() -> None:
     with chromium() as browser:
         page = browser.new_page()
-        page.set_content("<html lang=en><title>t</title><button></button><p style='color: #aaa'>pale words")
+        page.set_content(
+            "<html lang=en><title>t</title><button></button><p style='color: #aaa'>pale words"
+        )
         page.evaluate(AXE)
         assert [fault.split(":")[0] for fault in faults(page, False)] == ["button-name"]
         assert [fault.split(":")[0] for fault in faults(page, True)] == ["color-contrast"]
