@@ -114,6 +114,8 @@ def test_it_reads_like_the_page(page: Page) -> None:
 
 
 def test_it_runs_and_the_figure_lives(page: Page) -> None:
+    # Before its kernel is there, JupyterLab runs nothing and says nothing.
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     slider = page.locator(".jp-OutputArea input[type=range]").first
