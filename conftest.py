@@ -75,16 +75,18 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["TQDM_DISABLE"] = "1"
 
 
-# These take longest, so they come first. The site's tests follow others, not a chapter at once: by
-# then the chapters are through, and the build finds what they have put out.
+# These take longest, so they come first. Those that need the site stand beside those that do not:
+# while one worker builds it, the other has something to do. By then the chapters are through, and
+# the build finds what they have put out.
 SLOW = [
-    "test_experiments",
-    "test_training",
     "test_site",
-    "test_site_edition",
-    "test_site_found",
+    "test_course",
     "test_sweeps",
+    "test_site_edition",
     "test_published",
+    "test_lab",
+    "test_site_found",
+    "test_clip_by_hand",
 ]
 
 

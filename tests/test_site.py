@@ -6,84 +6,34 @@ The last tests open every page in Chromium; where there is none they are skipped
 from __future__ import annotations
 
 import csv
-import functools
-import http.server
 import math
 import re
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import nbformat
 import pytest
-import yaml
-from bs4 import BeautifulSoup
-from filelock import FileLock
 from pikepdf import Pdf
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser
 
 import modality_gap as mg
 import questions
-from browser import book_pdf, browser_path, chromium
+from axe_faults import contrast_faults, drop_formulas, rule_faults
+from browser import book_pdf, browser_path
+from built_site import (
+    CHAPTERS,
+    HTML,
+    NOTEBOOKS,
+    all_pages,
+    open_page,
+    parse,
+    resolve,
+    toc_pages,
+)
 from modality_gap.book.claims import CLAIMS, DIRECTIONS, KINDS, NUMBERS, OWN
 from test_questions import read_gift, read_qti
 
-ROOT = Path(__file__).parents[1]
-HTML = ROOT / "_build" / "html"
-CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.md"))
-NOTEBOOKS = ["book/intro", "book/conclusion", *(f"notebooks/{chapter}" for chapter in CHAPTERS)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def site() -> None:
-    """Build the book as a reader does. Chapters that were executed before come from the cache."""
-    jupyter_book = Path(sys.executable).with_name("jupyter-book")
-    HTML.parent.mkdir(exist_ok=True)
-    with FileLock(HTML.parent / ".site.lock"):  # another worker may want it too
-        built = subprocess.run(
-            [jupyter_book, "build", ".", "-W", "-n", "--keep-going"],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-    assert built.returncode == 0, built.stdout[-5000:]
-
-
-@cache
-def parse(page: Path) -> BeautifulSoup:
-    return BeautifulSoup(page.read_text("utf-8"), "html.parser")
-
-
-def toc_pages() -> list[Path]:
-    """The HTML file of every page of the table of contents."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    names = [toc["root"], *(page["file"] for part in toc["parts"] for page in part["chapters"])]
-    return [HTML / f"{name.removesuffix('.md')}.html" for name in names]
-
-
-def all_pages() -> list[Path]:
-    """Those pages and every page of the site that can be reached from them."""
-    found = [HTML / "index.html", *toc_pages()]
-    for page in found:
-        for link in parse(page).find_all("a", href=True):
-            target, _ = resolve(page, link["href"])
-            if target and target.suffix == ".html" and target.exists() and target not in found:
-                found.append(target)
-    return found
-
-
-def resolve(page: Path, href: str) -> tuple[Path | None, str]:
-    """File and anchor that a link on a page points to; no file if it leaves the site."""
-    parts = urlsplit(href)
-    if parts.scheme or parts.netloc:
-        return None, ""
-    return (page.parent / unquote(parts.path)).resolve() if parts.path else page, parts.fragment
+pytestmark = pytest.mark.usefixtures("site")
 
 
 def test_every_page_of_the_contents_is_there() -> None:
@@ -291,54 +241,8 @@ def test_a_chapter_weighs_less_than_1_5_megabytes() -> None:
 ROOT_ELEMENT = "document.documentElement"
 
 
-@pytest.fixture(scope="module")
-def browser(site: None) -> Iterator[Browser]:
-    with chromium() as launched:
-        yield launched
-
-
-@pytest.fixture(scope="module", params=["from the file system", "from a server"])
-def address(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Where the site is, without a slash at the end."""
-    if request.param == "from the file system":
-        yield HTML.as_uri()
-        return
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    handler = functools.partial(Handler, directory=str(HTML))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-def open_page(browser: Browser, address: str, name: str) -> tuple[Page, list[str]]:
-    """A page with the network off, and what the browser complains about, kept up to date."""
-    page = browser.new_page(color_scheme="light")
-    complaints: list[str] = []
-
-    def refuse(route: Route) -> None:
-        complaints.append(f"leaves the site: {route.request.url}")
-        route.abort()
-
-    # Data and blob addresses never reach the network, and are not routed.
-    page.route(lambda url: not url.startswith(address), refuse)
-    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
-    page.on(
-        "response",
-        lambda answer: answer.ok or complaints.append(f"{answer.status}: {answer.url}"),
-    )
-    page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
-    page.on(
-        "console",
-        lambda message: message.type in ("error", "warning") and complaints.append(message.text),
-    )
-    page.goto(f"{address}/{name}")
-    page.wait_for_load_state("networkidle")
-    return page, complaints
+PHONE = {"width": 390, "height": 844}
+ON_A_PHONE = ["book/intro.html", "book/api.html", "notebooks/06_moving_the_gap.html"]
 
 
 @dataclass(frozen=True)
@@ -347,17 +251,19 @@ class Visit:
 
     complaints: list[str]
     too_wide: list[str]  # the colour schemes in which it is wider than a phone
+    faults: list[str]  # what axe-core calls serious
 
 
 @pytest.fixture(scope="module")
-def visits(browser: Browser, address: str) -> dict[str, Visit]:
-    """Every page, opened once, then made as narrow as a phone, then dark."""
-    seen = {}
+def visits(browser: Browser) -> dict[str, Visit]:
+    """Every page, opened once: as narrow as a phone, light and dark, then wide."""
+    seen: dict[str, Visit] = {}
+    kinds: set[str] = set()
     for file in all_pages():
         name = file.relative_to(HTML).as_posix()
-        page, complaints = open_page(browser, address, name)
-        page.set_viewport_size({"width": 390, "height": 844})
-        too_wide = []
+        page, complaints = open_page(browser, HTML.as_uri(), name)
+        page.set_viewport_size(PHONE)
+        too_wide, faults = [], []
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
             # After two frames the page is drawn anew.
@@ -365,8 +271,18 @@ def visits(browser: Browser, address: str) -> dict[str, Visit]:
             assert page.evaluate(f"{ROOT_ELEMENT}.dataset.theme") == scheme
             if page.evaluate(f"{ROOT_ELEMENT}.scrollWidth > {ROOT_ELEMENT}.clientWidth"):
                 too_wide.append(scheme)
+        drop_formulas(page)
+        if name in ON_A_PHONE:
+            faults += rule_faults(page)
+        page.set_viewport_size({"width": 1280, "height": 900})
+        for scheme in ("dark", "light"):
+            page.emulate_media(color_scheme=scheme)
+            page.evaluate("new Promise(f => requestAnimationFrame(() => requestAnimationFrame(f)))")
+            page.evaluate("document.getAnimations().forEach(each => each.finish())")
+            faults += contrast_faults(page, kinds)
+        faults += rule_faults(page)
         page.close()
-        seen[name] = Visit(complaints, too_wide)
+        seen[name] = Visit(complaints, too_wide, faults)
     return seen
 
 
@@ -377,6 +293,10 @@ def test_no_page_asks_for_anything_that_the_site_does_not_hold(visits: dict[str,
 def test_no_page_is_wider_than_a_phone(visits: dict[str, Visit]) -> None:
     names = [page.relative_to(HTML).as_posix() for page in toc_pages()]
     assert {name: visits[name].too_wide for name in names if visits[name].too_wide} == {}
+
+
+def test_axe_finds_no_serious_fault_on_any_page(visits: dict[str, Visit]) -> None:
+    assert {name: visit.faults for name, visit in visits.items() if visit.faults} == {}
 
 
 def test_a_search_finds_pages_without_a_complaint(browser: Browser, address: str) -> None:
@@ -409,7 +329,7 @@ def test_the_interactive_figure_runs_on_the_page(browser: Browser, address: str)
 
 def test_a_figure_opens_at_full_size(browser: Browser, address: str) -> None:
     page, complaints = open_page(browser, address, "notebooks/04_cone_effect.html")
-    page.set_viewport_size({"width": 390, "height": 844})
+    page.set_viewport_size(PHONE)
     image = page.locator("#fig-cone-bias .figure-pair img.only-light")
     dialog = page.locator("dialog.figure-dialog")
     narrow = image.bounding_box()["width"]

@@ -20,7 +20,9 @@ from packaging.requirements import Requirement
 from pyflakes import checker, messages
 
 import edition
-from test_site import CHAPTERS, HTML, NOTEBOOKS, parse, site  # noqa: F401
+from built_site import CHAPTERS, HTML, NOTEBOOKS, parse
+
+pytestmark = pytest.mark.usefixtures("site")
 
 FOLDER = HTML / edition.EDITION
 

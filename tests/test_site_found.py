@@ -6,19 +6,19 @@ import json
 import re
 from urllib.parse import quote
 
+import pytest
 from playwright.sync_api import Browser
 
 import cited
-from test_site import (  # noqa: F401
+from built_site import (
     HTML,
     ROOT,
-    address,
-    browser,
     open_page,
     parse,
-    site,
     toc_pages,
 )
+
+pytestmark = pytest.mark.usefixtures("site")
 
 TEXT = (ROOT / "book" / "questions.md").read_text("utf-8")
 QUESTIONS = [*re.findall(r"^## (.+)$", TEXT, re.M)]
@@ -39,8 +39,10 @@ def test_there_are_twelve_questions() -> None:
     assert len(QUESTIONS) == 12
 
 
-def test_the_first_three_hits_answer(browser: Browser, address: str) -> None:  # noqa: F811
-    for query, anchor in ASKED.items():
+def test_the_first_three_hits_answer(browser: Browser, address: str) -> None:
+    # The index is the same, however it was loaded.
+    asked = list(ASKED.items())[: None if address.startswith("http") else 4]
+    for query, anchor in asked:
         page, complaints = open_page(browser, address, f"search.html?q={quote(query)}")
         page.get_by_text("Search finished").wait_for()
         links = page.locator("#search-results li a")
@@ -63,7 +65,7 @@ def test_the_first_three_hits_answer(browser: Browser, address: str) -> None:  #
         page.close()
 
 
-def test_what_is_nowhere_is_said_to_be_nowhere(browser: Browser, address: str) -> None:  # noqa: F811
+def test_what_is_nowhere_is_said_to_be_nowhere(browser: Browser, address: str) -> None:
     page, complaints = open_page(browser, address, "search.html?q=xylophone")
     page.get_by_text("Nothing was found").wait_for()
     assert page.locator("#search-results li").count() == 0
@@ -108,7 +110,7 @@ def test_the_intro_says_how_the_book_is_cited() -> None:
     assert intro.select_one("#cite-this pre").get_text().strip() == entry
 
 
-def test_the_section_that_is_open_is_cited(browser: Browser, address: str) -> None:  # noqa: F811
+def test_the_section_that_is_open_is_cited(browser: Browser, address: str) -> None:
     name = "notebooks/03_modality_gap.html"
     page, complaints = open_page(browser, address, f"{name}#why-a-cosine-of-0-3-is-normal")
     entry = page.locator(".cite-this pre")

@@ -15,9 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .door import BLOCK, PIECES, Array, Rows, row_dots
+from .door import PIECES, Array, Rows, row_dots
 
 PIECE = 2**16  # pairs that a thread, or a worker elsewhere, takes at once
+# Numbers of a side that a thread works on at once. Threads wait for each other between NumPy's calls:
+# smaller blocks, which a cache would hold, mean more calls.
+WORK = 2**18
 NEAR = 1e-6  # squared distances below it are made from the difference
 
 # A `map`: a function of a part, and the parts.
@@ -145,10 +148,10 @@ def _threads(function: Callable[[Any], Moments], parts: Sequence[Any]) -> list[M
 def sum_pairs(images: Rows, captions: Rows, part: range) -> Moments:
     """The moments of some pairs.
 
-    A piece is read at once and worked on in blocks of float64 that a cache holds, by few calls.
+    A piece is read at once and worked on in blocks of float64, by few calls.
     """
     total = Moments.zero(images.shape[1])
-    size = max(1, BLOCK // images.shape[1])
+    size = max(1, WORK // images.shape[1])
     memory, ones = np.empty((2, size, images.shape[1])), np.ones(size)
     for start, stop in images.blocks(part.start, part.stop, PIECES):
         x, y = images.raw(start, stop), captions.raw(start, stop)
