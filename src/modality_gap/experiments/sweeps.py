@@ -102,7 +102,7 @@ SWEEPS = {
     ),
     "longer": Sweep(
         "four times as many steps at k = 5 and a fixed temperature of 0.5",
-        seeds=2,
+        seeds=5,
         configs=lambda seed: [
             Config(k=5, temperature=0.5, learn_temperature=False, steps=1600, seed=seed)
         ],
