@@ -16,6 +16,7 @@ ask again.
 from .clip_by_hand import ClipByHand, clip_by_hand
 from .cone import Cone, cone
 from .moving_gap import MovingGap, moving_gap
+from .one_list import OneList, one_list
 from .pull_push import PullPush, pull_push
 from .race import Race, race
 from .what_fits import WhatFits, what_fits
@@ -24,12 +25,14 @@ __all__ = [
     "ClipByHand",
     "Cone",
     "MovingGap",
+    "OneList",
     "PullPush",
     "Race",
     "WhatFits",
     "clip_by_hand",
     "cone",
     "moving_gap",
+    "one_list",
     "pull_push",
     "race",
     "what_fits",
