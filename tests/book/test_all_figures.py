@@ -19,6 +19,7 @@ FIGURES: dict[str, Callable[[], host.PageWidget]] = {
     "one_list": explore.one_list,
     "pull_push": explore.pull_push,
     "race": explore.race,
+    "two_cones": explore.two_cones,
     "what_fits": explore.what_fits,
 }
 
