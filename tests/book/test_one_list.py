@@ -123,7 +123,7 @@ def test_it_is_used_by_keyboard_and_a_row_becomes_the_query(page: Page) -> None:
     assert readings(page) == expected(query=1)
     page.get_by_role("combobox").select_option("centring")
     assert readings(page) == expected(query=1, method="centring")
-    page.get_by_role("radio", name="search with a picture").focus()
+    page.get_by_role("radio", name="query: picture").focus()
     page.keyboard.press("ArrowRight")
     assert readings(page) == expected(query=1, method="centring", of="text")
     first = explore.one_list(query=1, of="text").ranked("nothing")[0]

@@ -4,7 +4,7 @@
 // images, then all captions.
 
 const TRAITS = ["of", "query", "method"];
-const KINDS = { image: "search with a picture", text: "search with a caption" };
+const KINDS = { image: "query: picture", text: "query: caption" };
 const SIDES = Object.keys(KINDS);
 const FIRST = 10, SHOWN = FIRST + 1; // and the partner
 const ROUNDING = 1e-6; // scores that differ by less are equal, and keep the candidates' order
@@ -140,7 +140,7 @@ function drawList(parent, n, texts, search) {
       own.item.classList.toggle("mg-apart", at > FIRST);
       own.row.classList.toggle("mg-partner", is);
       own.score.textContent = fixed(scores[candidate], 2);
-      own.show(candidate, is ? (candidate < n ? "partner" : "partner: ") : "");
+      own.show(candidate, is ? "★ " : "");
       own.row.setAttribute("aria-label", `${at + 1}: ${kind} ${spelled}, score ` +
         `${own.score.textContent}${is ? ", the partner" : ""}. Search with it.`);
     });
@@ -187,8 +187,8 @@ function render({ model, el }) {
   button(kinds.set, "reset", figure.reset);
   const asked = html(root, "div", { className: "mg-grid" });
   const query = html(asked, "div", { className: "mg-query" }, { role: "group" });
-  const [own, partner] = ["query", "partner"].map((name) => {
-    const line = html(query, "div", { className: `mg-${name}-line` });
+  const [own, partner] = ["query", "partner ★"].map((name) => {
+    const line = html(query, "div", {});
     html(line, "span", { className: "mg-title", textContent: name });
     return drawItem(html(line, "span", { className: "mg-item" }), n, texts.captions);
   });
