@@ -86,12 +86,17 @@ def test_one_draw_has_no_gap() -> None:
     assert shown.l2m == 0
 
 
+@pytest.fixture(scope="module")
+def fragment() -> str:
+    return explore.two_cones().page()
+
+
 @pytest.fixture
-def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
+def page(browser: Browser, fragment: str, tmp_path: Path) -> Iterator[Page]:
     tab, complaints = browser.new_page(), []
     watch(tab, complaints)
     tab.emulate_media(reduced_motion="reduce")
-    tab.goto(write_page(tmp_path, explore.two_cones().page()))
+    tab.goto(write_page(tmp_path, fragment))
     tab.wait_for_selector(".explore-runs")
     yield tab
     assert complaints == []
