@@ -69,6 +69,9 @@ DRAGS: dict[str, tuple[Callable[[], host.PageWidget], str]] = {
     "pull and push, a point": (explore.pull_push, TURN),
     "cone, draw again": (explore.cone, PRESS % 2),
     "race, time": (explore.race, SLIDE % 0),
+    "two cones, the turn": (explore.two_cones, SLIDE % 0),
+    "two cones, temperature": (explore.two_cones, SLIDE % 1),
+    "one list, a query": (explore.one_list, SLIDE % 0),
 }
 
 

@@ -21,7 +21,6 @@ const TAU = {
 };
 const TRAITS = ["data", "alpha", "theta", "temperature", "image"];
 const STEPS = 60; // between the points of the loss curve
-const RADIANS = Math.PI / 180;
 const EYE = { longitude: 30, latitude: 14 }; // above which point of the sphere
 
 // Numbers
@@ -123,23 +122,13 @@ function goldenSection(f, low, high) {
 /** Where moved images and texts are drawn: across, up, and towards the eye (0 in the plane). */
 function places(set, move) {
   if (set.kind === "sphere") {
-    const images = Array.from(set.xl, (longitude) => onSphere(0, longitude));
-    return [images, Array.from(set.yl, (longitude) => onSphere(move, longitude))];
+    const images = Array.from(set.xl, (longitude) => seen(onSphere(0, longitude), EYE));
+    return [images, Array.from(set.yl, (longitude) => seen(onSphere(move, longitude), EYE))];
   }
   const d = move * set.gap, [ofX, ofY] = lengths(set, d);
   return [
     Array.from(ofX, (length, i) => [(set.xu[i] + d) / length, set.xv[i] / length, 0]),
     Array.from(ofY, (length, j) => [(set.yu[j] - d) / length, set.yv[j] / length, 0]),
-  ];
-}
-
-function onSphere(latitude, longitude) {
-  const [b, l] = [latitude * RADIANS, (longitude - EYE.longitude) * RADIANS];
-  const tilt = EYE.latitude * RADIANS, up = Math.sin(b), ahead = Math.cos(b) * Math.cos(l);
-  return [
-    Math.cos(b) * Math.sin(l),
-    Math.cos(tilt) * up - Math.sin(tilt) * ahead,
-    Math.sin(tilt) * up + Math.cos(tilt) * ahead,
   ];
 }
 
@@ -236,21 +225,10 @@ function fit(set, height) {
   const zoom = Math.min((WIDTH - 16) / (right - left), (height - 16) / (high - low));
   const place = ([x, y]) =>
     [WIDTH / 2 + zoom * (x - (left + right) / 2), height / 2 - zoom * (y - (low + high) / 2)];
-  if (sphere) return { place, scenery: globe(place) + circle(place([0, 0]), zoom), caption: "" };
+  if (sphere) return { place, scenery: graticule(EYE, place) + circle(place([0, 0]), zoom), caption: "" };
   const bar = niceStep(right - left, 5);
   const scenery = line([[2, height + 6], [2 + bar * zoom, height + 6]]);
   return { place, scenery, caption: `${bar}, along the gap →` };
-}
-
-/** The visible half of the circles of latitude and longitude, every 30 degrees. */
-function globe(place) {
-  const turn = Array.from({ length: 61 }, (_, k) => 6 * k - 180);
-  const around = [-60, -30, 0, 30, 60].map((b) => turn.map((l) => onSphere(b, l)));
-  const upright = turn.filter((l) => l % 30 === 0).map((l) => turn.map((b) => onSphere(b / 2, l)));
-  const pairs = (points) => points.slice(1).map((point, k) => [points[k], point]);
-  const pieces = [...around, ...upright].flatMap(pairs);
-  const seen = pieces.filter((piece) => piece.every((point) => point[2] > 0));
-  return seen.map((piece) => line(piece.map(place))).join("");
 }
 
 function drawLoss(parent) {

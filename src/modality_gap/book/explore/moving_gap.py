@@ -41,7 +41,7 @@ class MovingGap(PageWidget):
             `softmax_entropy` give for the moved pairs. Read only; `observe` reports changes.
     """
 
-    _esm = read("kit.js") + read("moving_gap.js")
+    _esm = "".join(map(read, ("kit.js", "globe.js", "moving_gap.js")))
     _css = read("kit.css") + read("moving_gap.css")
 
     sets = traitlets.List(traitlets.Dict()).tag(sync=True)
