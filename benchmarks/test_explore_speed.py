@@ -69,6 +69,7 @@ DRAGS: dict[str, tuple[Callable[[], host.PageWidget], str]] = {
     "pull and push, a point": (explore.pull_push, TURN),
     "cone, draw again": (explore.cone, PRESS % 2),
     "race, time": (explore.race, SLIDE % 0),
+    "what moves, another picture": (explore.what_moves, CHOOSE),
 }
 
 

@@ -19,6 +19,7 @@ FIGURES: dict[str, Callable[[], host.PageWidget]] = {
     "pull_push": explore.pull_push,
     "race": explore.race,
     "what_fits": explore.what_fits,
+    "what_moves": explore.what_moves,
 }
 
 

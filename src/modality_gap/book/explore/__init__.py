@@ -19,6 +19,7 @@ from .moving_gap import MovingGap, moving_gap
 from .pull_push import PullPush, pull_push
 from .race import Race, race
 from .what_fits import WhatFits, what_fits
+from .what_moves import WhatMoves, what_moves
 
 __all__ = [
     "ClipByHand",
@@ -27,10 +28,12 @@ __all__ = [
     "PullPush",
     "Race",
     "WhatFits",
+    "WhatMoves",
     "clip_by_hand",
     "cone",
     "moving_gap",
     "pull_push",
     "race",
     "what_fits",
+    "what_moves",
 ]
