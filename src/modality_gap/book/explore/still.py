@@ -96,8 +96,8 @@ def describe(shown: Shown) -> str:
     if shown.stored:
         return (
             f"Two panels for {shown.data} at {SYMBOLS[shown.move]} = {position:.2f} and "
-            f"temperature {shown.temperature:.3g}: the stored loss along {SYMBOLS[shown.move]}, here "
-            f"{shown.loss:.3f}, and the change of its numerator and denominator."
+            f"temperature {shown.temperature:.3g}: the stored loss along {SYMBOLS[shown.move]}, "
+            f"here {shown.loss:.3f}, and the change of its numerator and denominator."
         )
     return (
         f"Four panels for {shown.data} at {SYMBOLS[shown.move]} = {position:.2f} and temperature "
