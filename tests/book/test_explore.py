@@ -145,7 +145,9 @@ def test_of_the_published_clip_the_page_has_the_stored_losses(
             assert measured[key] == pytest.approx(getattr(row, key), rel=2e-5, abs=2e-5)
     shown = explore.moving_gap(data=STORED, alpha=1.0, temperature=0.0105)
     expected = rows[(rows.alpha == 1) & (rows.temperature == 0.01)].iloc[0]
-    assert shown.terms() == pytest.approx(dict(expected[["loss", "numerator", "denominator"]]))
+    assert shown.terms() == pytest.approx(
+        dict(expected[["loss", "numerator", "denominator"]]), abs=1e-4
+    )
     assert (shown.loss, math.isnan(shown.entropy)) == (expected.loss, True)
 
 
@@ -155,10 +157,10 @@ def test_the_second_valley_is_marked_where_there_is_one(figure: Callable[..., An
         drawn, losses = figure("curve", STORED, tau), rows.loss.to_numpy()
         assert drawn["minimum"]["loss"] == pytest.approx(losses.min(), abs=1e-5)
         valleys = np.flatnonzero(np.diff(np.sign(np.diff(losses))) > 0) + 1
-        assert ("second" in drawn) == (len(valleys) == 2)
+        assert bool(drawn["second"]) == (len(valleys) == 2)
         if len(valleys) == 2:
             assert drawn["second"]["move"] == pytest.approx(rows.alpha.iloc[valleys[1]], abs=1e-5)
-    assert "second" not in figure("curve", "own", 0.01)
+    assert not figure("curve", "own", 0.01)["second"]
 
 
 def test_the_sphere_has_the_published_losses(figure: Callable[..., Any]) -> None:
@@ -304,7 +306,7 @@ def test_it_is_used_by_touch(browser: Browser, fragment: str, tmp_path: Path) ->
     box = slider.bounding_box()
     assert box
     assert box["height"] >= 24
-    tab.touchscreen.tap(box["x"] + 0.6 * box["width"], box["y"] + box["height"] / 2)
+    tab.touchscreen.tap(box["x"] + 0.22 * box["width"], box["y"] + box["height"] / 2)
     assert shown_loss(tab) < before  # at this temperature a smaller gap is better
     tab.get_by_role("radio", name=SPHERE).tap()
     assert tab.get_by_role("radio", name=SPHERE).is_checked()

@@ -223,7 +223,8 @@ function render({ model, el }) {
   const { put, ...figure } = live(model, root, TRAITS, () => draw());
   const chooseData = (data) => {
     const set = sets.get(data), image = Math.min(model.get("image"), set.n - 1);
-    put({ data, image, temperature: shownTemperature(set, model.get("temperature")) });
+    put({ data, image });
+    if (set.temperatures) put({ temperature: shownTemperature(set, model.get("temperature")) });
   };
   const chooseImage = (image) => put({ image });
   const kind = () => KINDS[sets.get(model.get("data")).kind];
