@@ -72,6 +72,7 @@ DRAGS: dict[str, tuple[Callable[[], host.PageWidget], str]] = {
     "two cones, the turn": (explore.two_cones, SLIDE % 0),
     "two cones, temperature": (explore.two_cones, SLIDE % 1),
     "one list, a query": (explore.one_list, SLIDE % 0),
+    "what moves, another picture": (explore.what_moves, CHOOSE),
 }
 
 

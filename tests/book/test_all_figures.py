@@ -21,6 +21,7 @@ FIGURES: dict[str, Callable[[], host.PageWidget]] = {
     "race": explore.race,
     "two_cones": explore.two_cones,
     "what_fits": explore.what_fits,
+    "what_moves": explore.what_moves,
 }
 
 

@@ -22,9 +22,11 @@ from figure_page import CONTRASTS, DARK, RENDER, slide, wait_for_drawing, watch,
 from helpers import unit_rows
 from modality_gap.book import explore
 from modality_gap.book.explore import host
+from modality_gap.book.explore.landscape import stored_landscape
+from modality_gap.results import read
 
-SPHERE = "six pairs"
-ALPHAS = (-0.5, -0.13, 0.0, 0.25, 0.5, 1.0)
+SPHERE, STORED = "six pairs", "CLIP, stored"
+ALPHAS = (-0.5, -0.13, 0.0, 0.25, 0.5, 1.0, 3.0)
 TEMPERATURES = (0.01, 0.03, 0.2, 1.0)
 
 
@@ -65,6 +67,7 @@ def widget() -> explore.MovingGap:
         {
             **{name: explore.moving_gap({name: rows}).pairs[name] for name, rows in SETS.items()},
             "own": explore.moving_gap({"own": own}).pairs["own"],
+            STORED: stored_landscape(),
             SPHERE: None,
         }
     )
@@ -122,12 +125,42 @@ def test_the_marked_minimum_is_that_of_the_package(
 ) -> None:
     for temperature in TEMPERATURES:
         minimum = figure("curve", name, temperature)["minimum"]
-        expected = mg.loss_minimum(*widget.pairs[name], [temperature]).iloc[0]
+        grid = np.linspace(-0.5, 3, 71)
+        expected = mg.loss_minimum(*widget.pairs[name], [temperature], alphas=grid).iloc[0]
         assert minimum["loss"] == pytest.approx(expected.loss, abs=1e-5)
         if expected.loss < 1e-6:
             continue  # so flat that rounding decides
         assert minimum["move"] == pytest.approx(expected.alpha, abs=1e-3)
-        assert minimum["atEnd"] == (min(abs(expected.alpha + 0.5), abs(expected.alpha - 1)) < 1e-6)
+        assert minimum["atEnd"] == (min(abs(expected.alpha + 0.5), abs(expected.alpha - 3)) < 1e-6)
+
+
+def test_of_the_published_clip_the_page_has_the_stored_losses(
+    figure: Callable[..., Any], widget: explore.MovingGap
+) -> None:
+    table = read("published_landscape")[0]
+    rows = table[table.set == "clip"]
+    for row in rows.iloc[:: len(rows) // 40].itertuples():
+        measured = figure("measure", STORED, row.alpha, row.temperature)
+        for key in ("loss", "numerator", "denominator"):
+            assert measured[key] == pytest.approx(getattr(row, key), rel=2e-5, abs=2e-5)
+    shown = explore.moving_gap(data=STORED, alpha=1.0, temperature=0.0105)
+    expected = rows[(rows.alpha == 1) & (rows.temperature == 0.01)].iloc[0]
+    assert shown.terms() == pytest.approx(
+        dict(expected[["loss", "numerator", "denominator"]]), abs=1e-4
+    )
+    assert (shown.loss, math.isnan(shown.entropy)) == (expected.loss, True)
+
+
+def test_the_second_valley_is_marked_where_there_is_one(figure: Callable[..., Any]) -> None:
+    table = read("published_landscape")[0]
+    for tau, rows in table[table.set == "clip"].groupby("temperature"):
+        drawn, losses = figure("curve", STORED, tau), rows.loss.to_numpy()
+        assert drawn["minimum"]["loss"] == pytest.approx(losses.min(), abs=1e-5)
+        valleys = np.flatnonzero(np.diff(np.sign(np.diff(losses))) > 0) + 1
+        assert bool(drawn["second"]) == (len(valleys) == 2)
+        if len(valleys) == 2:
+            assert drawn["second"]["move"] == pytest.approx(rows.alpha.iloc[valleys[1]], abs=1e-5)
+    assert not figure("curve", "own", 0.01)["second"]
 
 
 def test_the_sphere_has_the_published_losses(figure: Callable[..., Any]) -> None:
@@ -273,7 +306,7 @@ def test_it_is_used_by_touch(browser: Browser, fragment: str, tmp_path: Path) ->
     box = slider.bounding_box()
     assert box
     assert box["height"] >= 24
-    tab.touchscreen.tap(box["x"] + 0.6 * box["width"], box["y"] + box["height"] / 2)
+    tab.touchscreen.tap(box["x"] + 0.22 * box["width"], box["y"] + box["height"] / 2)
     assert shown_loss(tab) < before  # at this temperature a smaller gap is better
     tab.get_by_role("radio", name=SPHERE).tap()
     assert tab.get_by_role("radio", name=SPHERE).is_checked()
@@ -283,7 +316,7 @@ def test_it_is_used_by_touch(browser: Browser, fragment: str, tmp_path: Path) ->
 @pytest.mark.parametrize("width", [320, 390, 720, 1280])
 def test_nothing_overflows(width: int, page: Page) -> None:
     page.set_viewport_size({"width": width, "height": 800})
-    for name in ("our small CLIP", SPHERE):
+    for name in ("our small CLIP", STORED, SPHERE):
         page.get_by_role("radio", name=name, exact=True).check(force=True)
         wait_for_drawing(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -393,6 +426,29 @@ def test_a_screen_reader_hears_the_numbers(page: Page) -> None:
     assert "our small CLIP, α = 0.50, τ = 0.0500, 1/τ = 20." in sentences
     assert f"numerator changed by −{abs(change):.3f}" in sentences
     assert f"InfoNCE {float(mg.info_nce(*moved, 0.05)):.3f}" in sentences
+
+
+def test_what_is_not_stored_is_said_and_not_drawn(page: Page) -> None:
+    page.get_by_role("radio", name=STORED).check(force=True)
+    wait_for_drawing(page)
+    assert [one.is_visible() for one in page.locator(".mg-panel").all()] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert "no clouds" in page.locator(".mg-note").inner_text()
+    temperature = page.get_by_role("slider", name="temperature")
+    temperature.focus()
+    page.keyboard.press("Home")
+    assert "second valley" in reading(page, "InfoNCE")
+    assert (temperature.get_attribute("aria-valuetext") or "").startswith("τ = 0.0100")
+    page.keyboard.press("ArrowRight")
+    wait_for_drawing(page)
+    assert (temperature.get_attribute("aria-valuetext") or "").startswith("τ = 0.0200")
+    page.get_by_role("button", name="reset").click()
+    wait_for_drawing(page)
+    assert page.locator(".mg-panel:visible").count() == 4
 
 
 def test_a_click_chooses_an_image(page: Page) -> None:
@@ -507,7 +563,7 @@ def test_the_sphere_of_python_is_that_of_the_paper() -> None:
 def test_real_clip_is_there_where_its_file_is() -> None:
     names = list(explore.moving_gap().pairs)
     clip = ["real CLIP"] if mg.available_embeddings()["clip"] else []
-    assert names == ["our small CLIP", *clip, SPHERE]
+    assert names == ["our small CLIP", *clip, STORED, SPHERE]
 
 
 def test_it_opens_with_a_gap_that_is_seen_and_best_where_the_model_was_trained() -> None:
@@ -554,7 +610,7 @@ def test_sets_that_cannot_be_shown(pairs: Any, message: str) -> None:  # noqa: A
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("alpha", 1.2), ("theta", -91), ("temperature", 0), ("temperature", math.nan), ("image", 8)],
+    [("alpha", 3.2), ("theta", -91), ("temperature", 0), ("temperature", math.nan), ("image", 8)],
 )
 def test_values_out_of_range(name: str, value: float) -> None:
     shown = explore.moving_gap({"mine": (X, Y)})
@@ -596,7 +652,7 @@ def test_the_book_gets_the_page_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_page_holds_the_code_as_it_is_and_is_small() -> None:
     page = explore.moving_gap({"mine": SETS["64 in 512"]}).page()
-    for name in ("kit.js", "moving_gap.js", "host.js"):
+    for name in ("kit.js", "gap.js", "moving_gap.js", "host.js"):
         assert host.read(name) in page
     assert len(page) < 160_000
 

@@ -21,6 +21,7 @@ from .pull_push import PullPush, pull_push
 from .race import Race, race
 from .two_cones import TwoCones, two_cones
 from .what_fits import WhatFits, what_fits
+from .what_moves import WhatMoves, what_moves
 
 __all__ = [
     "ClipByHand",
@@ -31,6 +32,7 @@ __all__ = [
     "Race",
     "TwoCones",
     "WhatFits",
+    "WhatMoves",
     "clip_by_hand",
     "cone",
     "moving_gap",
@@ -39,4 +41,5 @@ __all__ = [
     "race",
     "two_cones",
     "what_fits",
+    "what_moves",
 ]

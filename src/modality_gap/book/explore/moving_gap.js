@@ -1,145 +1,19 @@
 // The gap, moved by hand. `render` keeps to anywidget's contract: it draws the state that `model`
-// holds, and writes back what the reader chooses. Every number is computed here, in float64, from
-// the cosines of the pairs and their places along the gap. A "move" is alpha, or on the sphere
-// theta. u is the direction from the mean image to the mean text, and d is alpha times the gap.
+// holds, and writes back what the reader chooses. The numbers are in `gap.js`.
 
-const KINDS = {
-  pairs: {
-    trait: "alpha", symbol: "α", name: "shift along the gap, α", unit: "", min: -0.5, max: 1,
-    step: 0.01, digits: 2, ticks: [-0.5, 0, 0.5, 1],
-    marks: [[-0.5, "wider"], [0, "as it is"], [0.5, "means meet"], [1, "swapped"]],
-  },
-  sphere: {
-    trait: "theta", symbol: "θ", name: "latitude of the texts, θ", unit: "°", min: -90, max: 90,
-    step: 1, digits: 1, ticks: [-90, -45, 0, 45, 90],
-    marks: [[-90, "south"], [0, "no gap"], [90, "north"]],
-  },
-};
 const TAU = {
   name: "temperature, τ", min: -2, max: 0, step: 0.01, // of its decimal logarithm
   marks: [[-2, "0.01"], [-1, "0.1"], [0, "1"]],
 };
 const TRAITS = ["data", "alpha", "theta", "temperature", "image"];
-const STEPS = 60; // between the points of the loss curve
-const EYE = { longitude: 30, latitude: 14 }; // above which point of the sphere
+const STORED = "Of the published CLIP the losses along the shift are stored, at six temperatures, in " +
+  "batches of 50; its pairs are not here, so there are no clouds and no softmax row.";
 
-// Numbers
-
-/** A set as Python sends it, its base64 texts turned into arrays; and room for its cosines. */
-export function unpack({ arrays, ...set }) {
-  for (const [name, text] of Object.entries(arrays)) {
-    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-    set[name] = new Float64Array(bytes.buffer);
-  }
-  set.moved = new Float64Array(set.n * set.n);
-  return set;
-}
-
-/** Lengths of x + d u and of y - d u; xu and yu hold x . u and y . u. */
-function lengths({ xu, yu }, d) {
-  const length = (part) => Math.sqrt(1 + 2 * d * part + d * d);
-  return [xu.map(length), yu.map((part) => length(-part))];
-}
-
-/** Cosines of all moved images with all moved texts, row after row, until the next call. */
-function cosines(set, move) {
-  const { n, cosine, xu, yu, moved } = set;
-  if (set.kind === "sphere") {
-    const factor = Math.cos(move * RADIANS);
-    for (let k = 0; k < n * n; k++) moved[k] = factor * cosine[k];
-    return moved;
-  }
-  const d = move * set.gap, [ofX, ofY] = lengths(set, d);
-  for (let i = 0, k = 0; i < n; i++) {
-    for (let j = 0; j < n; j++, k++) {
-      moved[k] = (cosine[k] + d * (yu[j] - xu[i]) - d * d) / (ofX[i] * ofY[j]);
-    }
-  }
-  return moved;
-}
-
-/** The symmetric loss; the two terms of its image-to-text half, and their sum. */
-export function measure(set, move, temperature) {
-  return termsOf(set.n, cosines(set, move), temperature);
-}
-
-function termsOf(n, moved, temperature) {
-  const columns = new Float64Array(n);
-  const sharpness = 1 / temperature;
-  let numerator = 0, denominator = 0, other = 0;
-  for (let i = 0, k = 0; i < n; i++) {
-    let row = 0;
-    for (let j = 0; j < n; j++, k++) {
-      const e = Math.exp(moved[k] * sharpness); // at most e^100: no overflow
-      row += e;
-      columns[j] += e;
-    }
-    numerator -= (moved[i * n + i] * sharpness) / n;
-    denominator += Math.log(row) / n;
-  }
-  for (const column of columns) other += Math.log(column) / n;
-  const loss = numerator + (denominator + other) / 2;
-  return { numerator, denominator, sum: numerator + denominator, loss };
-}
-
-/** The softmax over the texts of one image, and its entropy in nats. */
-export function softmaxRow(set, move, temperature, image) {
-  const row = cosines(set, move).subarray(image * set.n, (image + 1) * set.n);
-  const weights = row.map((c) => Math.exp(c / temperature));
-  const total = weights.reduce((a, b) => a + b), p = weights.map((weight) => weight / total);
-  return { p, entropy: p.reduce((h, q) => (q > 0 ? h - q * Math.log(q) : h), 0) };
-}
-
-/** What a temperature fixes: the terms along the whole range and at 0, and the smallest loss. */
-export function curve(set, temperature) {
-  const { min, max } = KINDS[set.kind], loss = (m) => measure(set, m, temperature).loss;
-  const moves = Array.from({ length: STEPS + 1 }, (_, k) => min + ((max - min) * k) / STEPS);
-  set.along ??= moves.map((m) => cosines(set, m).slice()); // no temperature changes them
-  const points = set.along.map((moved) => termsOf(set.n, moved, temperature));
-  const best = points.reduce((b, point, k) => (point.loss < points[b].loss ? k : b), 0);
-  let move = goldenSection(loss, moves[Math.max(best - 1, 0)], moves[Math.min(best + 1, STEPS)]);
-  const end = [min, max].find((m) => Math.abs(m - move) < 1e-6 * (max - min));
-  move = end ?? move;
-  const minimum = { move, loss: loss(move), atEnd: end !== undefined };
-  return { moves, points, minimum, start: measure(set, 0, temperature) };
-}
-
-function goldenSection(f, low, high) {
-  const ratio = (Math.sqrt(5) - 1) / 2;
-  let a = high - ratio * (high - low), b = low + ratio * (high - low), fa = f(a), fb = f(b);
-  for (let k = 0; k < 22; k++) {
-    if (fa < fb) {
-      [high, b, fb] = [b, a, fa];
-      fa = f((a = high - ratio * (high - low)));
-    } else {
-      [low, a, fa] = [a, b, fb];
-      fb = f((b = low + ratio * (high - low)));
-    }
-  }
-  return (low + high) / 2;
-}
-
-/** Where moved images and texts are drawn: across, up, and towards the eye (0 in the plane). */
-function places(set, move) {
-  if (set.kind === "sphere") {
-    const images = Array.from(set.xl, (longitude) => seen(onSphere(0, longitude), EYE));
-    return [images, Array.from(set.yl, (longitude) => seen(onSphere(move, longitude), EYE))];
-  }
-  const d = move * set.gap, [ofX, ofY] = lengths(set, d);
-  return [
-    Array.from(ofX, (length, i) => [(set.xu[i] + d) / length, set.xv[i] / length, 0]),
-    Array.from(ofY, (length, j) => [(set.yu[j] - d) / length, set.yv[j] / length, 0]),
-  ];
-}
-
-function mean(points) {
-  return [0, 1, 2].map((k) => points.reduce((sum, point) => sum + point[k], 0) / points.length);
-}
-
-/** Distance of the means on the sphere; for pairs its part along u. */
-function gapSize(set, clouds) {
-  const [x, y] = clouds.map(mean), apart = y.map((value, k) => value - x[k]);
-  return set.kind === "sphere" ? Math.hypot(...apart) : apart[0];
+/** What the slider of the temperature offers for a table: the stored ones. */
+function tauOf({ temperatures }) {
+  return { ...TAU, min: 0, max: temperatures.length - 1, step: 1, marks:
+    temperatures.map((one, k) => [k, Number(one.toPrecision(2))])
+      .filter((_, k) => [0, temperatures.length - 2, temperatures.length - 1].includes(k)) };
 }
 
 // Words
@@ -154,11 +28,12 @@ function tauText(temperature) {
 }
 
 /** On the sphere the loss is the same north and south. At an end there may be less beyond it. */
-function minimumText({ set, minimum: { move, loss, atEnd } }) {
+function minimumText({ set, second, minimum: { move, loss, atEnd } }) {
   const both = set.kind === "sphere" && Math.abs(move) > 0.05;
   const relation = both ? "= ±" : atEnd ? (move < 0 ? "≤ " : "≥ ") : "= ";
   const where = moveText(set, both ? Math.abs(move) : move).replace("= ", relation);
-  return `smallest ${fixed(loss)} at ${where}`;
+  const beyond = second && `; second valley ${fixed(second.loss)} at ${moveText(set, second.move)}`;
+  return `smallest ${fixed(loss)} at ${where}${beyond ?? ""}`;
 }
 
 /** All that the figure shows, in sentences, for those who listen to it. */
@@ -167,12 +42,13 @@ function summary(state) {
   const change = (name) => signed(now[name] - start[name]);
   return [
     `${set.name}, ${moveText(set, move)}, ${tauText(temperature)}.`,
-    `Gap ${fixed(gap)}. InfoNCE ${fixed(now.loss)}, ${minimumText(state)}.`,
+    gap === undefined ? STORED : `Gap ${fixed(gap)}.`,
+    `InfoNCE ${fixed(now.loss)}, ${minimumText(state)}.`,
     `Since ${KINDS[set.kind].symbol} = 0 the numerator changed by ${change("numerator")},`,
     `the denominator by ${change("denominator")}, their sum by ${change("sum")}.`,
-    `Softmax of image ${image}: its own text has ${percent(row.p[image])},`,
-    `entropy ${fixed(row.entropy, 2)} of at most ${fixed(Math.log(set.n), 2)} nats.`,
-  ].join(" ");
+    row && `Softmax of image ${image}: its own text has ${percent(row.p[image])}, entropy ` +
+      `${fixed(row.entropy, 2)} of at most ${fixed(Math.log(set.n), 2)} nats.`,
+  ].filter(Boolean).join(" ");
 }
 
 // Drawings: each function makes one and returns what redraws it
@@ -236,9 +112,10 @@ function drawLoss(parent) {
   const { drawing, say } = panel(parent, "InfoNCE", 250), setAxes = axes(drawing, box);
   const path = svg(drawing, "path", { class: "mg-curve" });
   const lowest = svg(drawing, "path", { class: "mg-lowest" });
+  const other = svg(drawing, "path", { class: "mg-second" });
   const here = svg(drawing, "circle", { r: 5.5, class: "mg-here" });
   return (state) => {
-    const { set, move, now, moves, points, minimum } = state, kind = KINDS[set.kind];
+    const { set, move, now, moves, points, minimum, second } = state, kind = KINDS[set.kind];
     const losses = points.map((point) => point.loss);
     const [low, high] = [Math.min(minimum.loss, ...losses), Math.max(...losses)];
     const x = scale([kind.min, kind.max], [box.left + 8, box.right - 8]);
@@ -249,6 +126,9 @@ function drawLoss(parent) {
     lowest.setAttribute("d", both.map((m) =>
       line([[x(m), y(minimum.loss)], [x(m), box.bottom]]) + triangle([x(m), box.bottom + 2], 4),
     ).join(""));
+    other.setAttribute("d", second
+      ? line([[x(second.move), y(second.loss)], [x(second.move), box.bottom]]) +
+        triangle([x(second.move), box.bottom + 2], 4) : "");
     here.setAttribute("cx", x(move));
     here.setAttribute("cy", y(now.loss));
     say(`${fixed(now.loss)}, ${minimumText(state)}`);
@@ -271,9 +151,11 @@ function drawTerms(parent) {
       change: svg(drawing, "text", { ...text, x: ends[1], class: "mg-end mg-strong" }),
     };
   });
-  return ({ set, now, start, points }) => {
+  return ({ set, move, now, start, moves, points }) => {
     const changes = (point) => names.map((name) => point[name] - start[name]);
-    const along = points.map(changes), sums = along.map((change) => change[2]);
+    // Beyond α = 1 the terms grow so much that what happens before would not be seen.
+    const reach = set.kind === "sphere" ? Infinity : Math.max(1, move);
+    const along = points.filter((_, k) => moves[k] < reach + 1e-6).map(changes), sums = along.map((change) => change[2]);
     const reached = along.flatMap(([first, , sum]) => [first, sum]);
     const [low, high] = [Math.min(...reached), Math.max(...reached)];
     const range = [Math.min(low, -0.2 * high), Math.max(high, -0.2 * low)], x = scale(range, ends);
@@ -328,8 +210,11 @@ function render({ model, el }) {
   const sets = new Map(model.get("sets").map((set) => [set.name, unpack(set)]));
   const root = html(el, "div", { className: "mg-explore" });
   const { put, ...figure } = live(model, root, TRAITS, () => draw());
-  const chooseData = (data) =>
-    put({ data, image: Math.min(model.get("image"), sets.get(data).n - 1) });
+  const chooseData = (data) => {
+    const set = sets.get(data), image = Math.min(model.get("image"), set.n - 1);
+    put({ data, image });
+    if (set.temperatures) put({ temperature: shownTemperature(set, model.get("temperature")) });
+  };
   const chooseImage = (image) => put({ image });
   const kind = () => KINDS[sets.get(model.get("data")).kind];
 
@@ -337,26 +222,38 @@ function render({ model, el }) {
   button(data.set, "reset", figure.reset);
   const controls = html(root, "div", { className: "mg-grid" });
   const moveSlider = slider(controls, (value) => put({ [kind().trait]: value }));
-  const tauSlider = slider(controls, (value) => put({ temperature: 10 ** value }));
+  const stored = () => sets.get(model.get("data")).temperatures;
+  const tauSlider = slider(controls, (value) =>
+    put({ temperature: stored()?.[value] ?? 10 ** value }));
+  const note = html(root, "p", { className: "mg-note" });
   const grid = html(root, "div", { className: "mg-grid" });
-  const drawings = [
-    drawClouds(grid, chooseImage), drawLoss(grid), drawTerms(grid), drawRow(grid, chooseImage),
-  ];
+  const drawings = [drawLoss(grid), drawTerms(grid)];
+  const ofPairs = [drawClouds(grid, chooseImage), drawRow(grid, chooseImage)];
+  const [lossPanel, termsPanel, cloudsPanel, rowPanel] = grid.children;
+  grid.replaceChildren(cloudsPanel, lossPanel, termsPanel, rowPanel);
 
   let known = {};
   const draw = () => {
-    const set = sets.get(model.get("data")), temperature = model.get("temperature");
+    const set = sets.get(model.get("data")), table = set.kind === "table";
+    const temperature = shownTemperature(set, model.get("temperature"));
     const move = model.get(kind().trait), image = Math.min(model.get("image"), set.n - 1);
     if (known.set !== set || known.temperature !== temperature) {
       known = { set, temperature, ...curve(set, temperature) };
     }
-    const clouds = places(set, move), gap = gapSize(set, clouds);
-    const now = measure(set, move, temperature), row = softmaxRow(set, move, temperature, image);
-    const state = { ...known, move, image, clouds, gap, now, row };
+    const state = { ...known, move, image, now: measure(set, move, temperature) };
+    if (!table) {
+      const clouds = places(set, move);
+      const row = softmaxRow(set, move, temperature, image);
+      Object.assign(state, { clouds, row, gap: gapSize(set, clouds) });
+    }
     data.show(set.name);
     moveSlider.show(kind(), move, moveText(set, move));
-    tauSlider.show(TAU, Math.log10(temperature), tauText(temperature));
-    for (const drawing of drawings) drawing(state);
+    tauSlider.show(...(table ? [tauOf(set), set.temperatures.indexOf(temperature)]
+      : [TAU, Math.log10(temperature)]), tauText(temperature));
+    note.textContent = table ? STORED : "";
+    note.hidden = !table;
+    for (const panel of [cloudsPanel, rowPanel]) panel.hidden = table;
+    for (const drawing of table ? drawings : [...ofPairs, ...drawings]) drawing(state);
     return summary(state);
   };
   figure.start();

@@ -19,13 +19,15 @@ from ...gap import gap_vector, shift
 from ...sphere import normalize
 from . import still
 from .host import PageWidget, read
+from .landscape import StoredLandscape, stored_landscape
 
 PAIRS = 64  # of a set that are taken: the page holds the cosines of all with all
 # Liang et al.'s simulation, degrees. The texts of the first two images are swapped.
 IMAGES = (-20.0, 0.0, 20.0, 40.0, 60.0, 80.0)
 TEXTS = (0.0, -20.0, 20.0, 40.0, 60.0, 80.0)
+Pair = tuple[Tensor, Tensor]
 VALUES = ("data", "alpha", "theta", "temperature", "image")  # that the reader and Python set
-RANGES = {"alpha": (-0.5, 1.0), "theta": (-90.0, 90.0), "temperature": (0.01, 1.0)}
+RANGES = {"alpha": (-0.5, 3.0), "theta": (-90.0, 90.0), "temperature": (0.01, 1.0)}
 
 
 class MovingGap(PageWidget):
@@ -33,15 +35,16 @@ class MovingGap(PageWidget):
 
     Attributes:
         data: name of the set that is shown.
-        alpha: the shift of `modality_gap.shift`, from -0.5 to 1.
+        alpha: the shift of `modality_gap.shift`, from -0.5 to 3.
         theta: on the sphere, the latitude of the texts in degrees, from -90 to 90.
         temperature: from 0.01 to 1.
         image: row of the image whose softmax is shown.
         loss, numerator, denominator, entropy: what `info_nce`, `info_nce_terms` and
-            `softmax_entropy` give for the moved pairs. Read only; `observe` reports changes.
+            `softmax_entropy` give for the moved pairs. Read only; `observe` reports changes. Of a
+            stored landscape they are those of the nearest stored point, and entropy is NaN.
     """
 
-    _esm = "".join(map(read, ("kit.js", "globe.js", "moving_gap.js")))
+    _esm = "".join(map(read, ("kit.js", "globe.js", "gap.js", "moving_gap.js")))
     _css = read("kit.css") + read("moving_gap.css")
 
     sets = traitlets.List(traitlets.Dict()).tag(sync=True)
@@ -56,11 +59,21 @@ class MovingGap(PageWidget):
     denominator = traitlets.Float(read_only=True)
     entropy = traitlets.Float(read_only=True)
 
-    def __init__(self, pairs: Mapping[str, tuple[Tensor, Tensor] | None], **values: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        pairs: Mapping[str, Pair | StoredLandscape | None],
+        **values: Any,  # noqa: ANN401
+    ) -> None:
         """Use `moving_gap`. A set that is None is the sphere."""
         self.pairs = pairs
-        sets = [{"name": name} | (pack(*rows) if rows else SPHERE) for name, rows in pairs.items()]
+        sets = [{"name": name} | pack_set(rows) for name, rows in pairs.items()]
         super().__init__(sets=sets, **{"data": next(iter(pairs))} | values)
+
+    @property
+    def stored(self) -> StoredLandscape | None:
+        """What is stored of the set that is shown, if its pairs are not at hand."""
+        shown = self.pairs[self.data]
+        return shown if isinstance(shown, StoredLandscape) else None
 
     @property
     def move(self) -> str:
@@ -72,16 +85,35 @@ class MovingGap(PageWidget):
         """Its smallest and its largest value."""
         return RANGES[self.move]
 
-    def moved(self, by: float | None = None) -> tuple[Tensor, Tensor]:
-        """The pairs that are shown, moved by alpha or theta, or by another value of it."""
+    def moved(self, by: float | None = None) -> Pair:
+        """The pairs that are shown, moved by alpha or theta, or by another value of it.
+
+        Raises:
+            ValueError: only losses are stored of this set.
+        """
         by = getattr(self, self.move) if by is None else by
         pair = self.pairs[self.data]
+        if isinstance(pair, StoredLandscape):
+            raise ValueError(f"data: of {self.data!r} losses are stored, and no pairs")
         return shift(*pair, by) if pair else sphere_pairs(by)
+
+    def terms(self, by: float | None = None) -> dict[str, float]:
+        """Loss, numerator and denominator of the set, moved like `moved`."""
+        by = getattr(self, self.move) if by is None else by
+        if self.stored:
+            return self.stored.at(by, self.temperature)
+        x, y = self.moved(by)
+        numerator, denominator = info_nce_terms(x, y, self.temperature)
+        return {
+            "loss": float(info_nce(x, y, self.temperature)),
+            "numerator": float(numerator),
+            "denominator": float(denominator),
+        }
 
     def plane(self) -> Tensor:
         """Two orthogonal unit columns that span the plane in which the clouds are drawn."""
         pair = self.pairs[self.data]
-        return plane(*pair) if pair else VIEW
+        return plane(*pair) if isinstance(pair, tuple) else VIEW
 
     def still(self) -> tuple[bytes, str]:
         """The present state as a PNG file, and in words."""
@@ -105,20 +137,21 @@ class MovingGap(PageWidget):
 
     @traitlets.validate("image")
     def _check_image(self, proposal: Any) -> int:  # noqa: ANN401
-        count = len(self.moved(0.0)[0])
+        count = self._count()
         if not 0 <= proposal.value < count:
             raise ValueError(f"image: expected a row from 0 to {count - 1}, got {proposal.value}")
         return proposal.value
 
     @traitlets.observe("data", "alpha", "theta", "temperature")
     def _measure(self, _: object) -> None:
-        self.image = min(self.image, len(self.moved(0.0)[0]) - 1)
-        x, y = self.moved()
-        terms = info_nce_terms(x, y, self.temperature)
-        self.set_trait("loss", float(info_nce(x, y, self.temperature)))
-        self.set_trait("numerator", float(terms[0]))
-        self.set_trait("denominator", float(terms[1]))
-        self.set_trait("entropy", float(softmax_entropy(x, y, self.temperature)))
+        self.image = min(self.image, self._count() - 1)
+        for name, value in self.terms().items():
+            self.set_trait(name, value)
+        entropy = softmax_entropy(*self.moved(), self.temperature) if not self.stored else np.nan
+        self.set_trait("entropy", float(entropy))
+
+    def _count(self) -> int:
+        return PAIRS if self.stored else len(self.moved(0.0)[0])
 
 
 def moving_gap(
@@ -133,8 +166,7 @@ def moving_gap(
     Args:
         pairs: name to (x, y), unit rows of shape (N, D), N >= 2, row i of both a pair. The first 64
             pairs of a set are taken. None takes the book's small CLIP that was trained at
-            temperature 0.01, CLIP where its published embeddings are at hand, and Liang et al.'s
-            six pairs on a sphere.
+    XX
         values: where to begin: data (the name of a set), alpha, theta, temperature, image.
 
     Returns:
@@ -155,12 +187,21 @@ def moving_gap(
     return MovingGap({name: take(name, rows) for name, rows in pairs.items()}, **values)
 
 
-def default_pairs() -> dict[str, tuple[Tensor, Tensor] | None]:
+def default_pairs() -> dict[str, Pair | StoredLandscape | None]:
     """The book's own sets, as far as they are at hand."""
-    pairs = {"our small CLIP": take("mini-clip-cold", load_embeddings("mini-clip-cold"))}
+    pairs: dict[str, Pair | StoredLandscape | None] = {
+        "our small CLIP": take("mini-clip-cold", load_embeddings("mini-clip-cold"))
+    }
     if available_embeddings()["clip"]:
         pairs["real CLIP"] = take("clip", load_embeddings("clip"))
-    return {**pairs, "six pairs": None}
+    return {**pairs, "CLIP, stored": stored_landscape(), "six pairs": None}
+
+
+def pack_set(rows: Pair | StoredLandscape | None) -> dict[str, Any]:
+    """What the page needs of a set."""
+    if rows is None:
+        return SPHERE
+    return rows.pack(PAIRS) if isinstance(rows, StoredLandscape) else pack(*rows)
 
 
 def take(name: str, rows: Iterable[Tensor]) -> tuple[Tensor, Tensor]:

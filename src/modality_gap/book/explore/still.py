@@ -15,12 +15,12 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 from torch import Tensor
 
-from ...contrastive import info_nce, info_nce_terms
 from .. import plots
 
 NUMERATOR, DENOMINATOR = plots.PALETTE[2], plots.PALETTE[3]
 DPI = 180
 SYMBOLS = {"alpha": "α", "theta": "θ"}
+MOVED = {"alpha": 0.5, "theta": 45.0}  # to where the terms are drawn if nothing is moved
 
 
 class Shown(Protocol):
@@ -37,7 +37,12 @@ class Shown(Protocol):
     @property
     def range(self) -> tuple[float, float]: ...  # noqa: D102
 
+    @property
+    def stored(self) -> object | None: ...  # noqa: D102
+
     def moved(self, by: float | None = None) -> tuple[Tensor, Tensor]: ...  # noqa: D102
+
+    def terms(self, by: float | None = None) -> dict[str, float]: ...  # noqa: D102
 
     def plane(self) -> Tensor: ...  # noqa: D102
 
@@ -68,21 +73,32 @@ def png(
 
 
 def as_png(shown: Shown) -> bytes:
-    """The four panels as a PNG file."""
+    """The four panels as a PNG file; the two of the loss where no pairs are at hand."""
 
     def draw(figure: Figure) -> None:
+        if shown.stored:
+            left, right = figure.subplots(1, 2)
+            draw_loss(left, shown)
+            draw_terms(right, shown)
+            return
         panels = figure.subplots(2, 2, height_ratios=(3, 2))
         draw_clouds(panels[0, 0], shown)
         draw_loss(panels[0, 1], shown)
         draw_terms(panels[1, 0], shown)
         draw_row(panels[1, 1], shown)
 
-    return png(draw)
+    return png(draw, (7.2, 2.8) if shown.stored else (7.2, 5))
 
 
 def describe(shown: Shown) -> str:
     """The picture in words."""
     position = getattr(shown, shown.move)
+    if shown.stored:
+        return (
+            f"Two panels for {shown.data} at {SYMBOLS[shown.move]} = {position:.2f} and "
+            f"temperature {shown.temperature:.3g}: the stored loss along {SYMBOLS[shown.move]}, "
+            f"here {shown.loss:.3f}, and the change of its numerator and denominator."
+        )
     return (
         f"Four panels for {shown.data} at {SYMBOLS[shown.move]} = {position:.2f} and temperature "
         f"{shown.temperature:.3g}: the images and their texts as two clouds with the pairs "
@@ -108,8 +124,8 @@ def draw_clouds(axis: Axes, shown: Shown) -> None:
 def draw_loss(axis: Axes, shown: Shown) -> None:
     """The loss along the whole range, and where it stands."""
     low, high = shown.range
-    moves = np.linspace(low, high, 61)
-    losses = [float(info_nce(*shown.moved(move), shown.temperature)) for move in moves]
+    moves = np.linspace(low, high, 71)
+    losses = [shown.terms(float(move))["loss"] for move in moves]
     axis.plot(moves, losses, color=plots.INK)
     axis.plot(getattr(shown, shown.move), shown.loss, "o", color=plots.INK, markersize=7)
     axis.grid(color=plots.FAINT, linewidth=0.6)
@@ -119,13 +135,10 @@ def draw_loss(axis: Axes, shown: Shown) -> None:
 
 
 def draw_terms(axis: Axes, shown: Shown) -> None:
-    """The change of the two terms, end to end, as two bars; from 0 to the middle if not moved."""
-    move = getattr(shown, shown.move) or shown.range[1] / 2
-    start, now = (
-        [float(term) for term in info_nce_terms(*shown.moved(by), shown.temperature)]
-        for by in (0.0, move)
-    )
-    fall, rise = now[0] - start[0], now[1] - start[1]
+    """The change of the two terms, end to end, as two bars; to `MOVED` if nothing is moved."""
+    move = getattr(shown, shown.move) or MOVED[shown.move]
+    start, now = shown.terms(0.0), shown.terms(move)
+    fall, rise = (now[name] - start[name] for name in ("numerator", "denominator"))
     axis.barh([1, 0], [fall, rise], left=[0, fall], color=[NUMERATOR, DENOMINATOR], height=0.6)
     axis.axvline(0, color=plots.INK, linewidth=1)
     axis.use_sticky_edges = False

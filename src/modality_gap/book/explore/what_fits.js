@@ -5,10 +5,6 @@
 const TRAITS = ["caption"];
 const CELL = 14; // pixels of a picture's side
 const COLUMNS = ["thickness", "size", "colour"], ROWS = ["digit", "swelling", "fracture"];
-const TINTS = {
-  grey: "#808080", red: "#f00", green: "#0f0", blue: "#00f",
-  cyan: "#0ff", magenta: "#f0f", yellow: "#ff0",
-};
 
 // Numbers
 
@@ -32,8 +28,8 @@ export function bitsOf(factors, k) {
 
 // Drawings
 
-/** The grid; `sheet` holds the 240 shapes in grey, a digit a row, 24 shapes a row. */
-function drawGrid(parent, pictures, factors, sheet) {
+/** The grid; a sheet holds the 240 shapes in its colour, a digit a row, 24 shapes a row. */
+function drawGrid(parent, pictures, factors, tinted) {
   const { box, drawing, say } = panel(parent, "Pictures that fit", 1);
   drawing.remove();
   const across = COLUMNS.reduce((count, name) => count * factors[name].length, 1);
@@ -41,16 +37,6 @@ function drawGrid(parent, pictures, factors, sheet) {
   const size = { width: across * CELL, height: rows * CELL };
   const canvas = html(box, "canvas", size, { role: "img" });
   const pen = canvas.getContext("2d");
-  const tinted = Object.fromEntries(factors.colour.map((colour) => {
-    const copy = Object.assign(document.createElement("canvas"),
-      { width: sheet.width, height: sheet.height });
-    const brush = copy.getContext("2d");
-    brush.drawImage(sheet, 0, 0);
-    brush.globalCompositeOperation = "multiply";
-    brush.fillStyle = TINTS[colour];
-    brush.fillRect(0, 0, sheet.width, sheet.height);
-    return [colour, copy];
-  }));
   const shapeOf = (picture) => ["thickness", "swelling", "fracture", "size"].reduce((place, name) =>
     place * factors[name].length + factors[name].indexOf(picture[name]), 0);
   return (fits, words) => {
@@ -94,9 +80,7 @@ function drawBits(parent, factors) {
 
 async function render({ model, el }) {
   const factors = model.get("factors"), pictures = allPictures(factors);
-  const sheet = new Image();
-  sheet.src = model.get("sheet");
-  await sheet.decode();
+  const tinted = await tintedSheets(model.get("sheet"), factors.colour);
   const root = html(el, "div", { className: "mg-explore mg-fits" });
   const { put, ...figure } = live(model, root, TRAITS, () => draw());
   const said = () => model.get("caption").split("-").filter(Boolean);
@@ -106,7 +90,7 @@ async function render({ model, el }) {
   button(row, "no word", () => put({ caption: "" }));
   button(row, "reset", figure.reset);
   const note = html(chips.box, "p", { className: "mg-note" }, { role: "status" });
-  const drawn = drawGrid(root, pictures, factors, sheet);
+  const drawn = drawGrid(root, pictures, factors, tinted);
   const draw = () => {
     const caption = said(), wrong = clash(factors, caption), fits = fitting(pictures, caption);
     const count = fits.filter(Boolean).length;

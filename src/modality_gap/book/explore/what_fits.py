@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import itertools
 import math
 from typing import Any
@@ -12,7 +10,6 @@ import numpy as np
 import torch
 import traitlets
 from matplotlib.figure import Figure
-from PIL import Image
 from torch import Tensor
 
 from ...lab.mad import FACTORS, WORDS, caption_information, load_mad
@@ -20,6 +17,7 @@ from ...lab.mad.dataset import CHANNELS
 from .. import plots
 from . import still
 from .host import PageWidget, read
+from .sheet import as_png
 from .weights import KS, words_of
 
 CELL = 14  # pixels of a picture's side in the grid
@@ -38,7 +36,7 @@ class WhatFits(PageWidget):
         left_open: bits that it leaves open.
     """
 
-    _esm = "".join(map(read, ("kit.js", "words.js", "what_fits.js")))
+    _esm = "".join(map(read, ("kit.js", "words.js", "sheet.js", "what_fits.js")))
     _css = read("kit.css") + read("what_fits.css")
 
     factors = traitlets.Dict({name: list(words) for name, words in FACTORS.items()}).tag(sync=True)
@@ -52,7 +50,7 @@ class WhatFits(PageWidget):
     def __init__(self, **values: Any) -> None:  # noqa: ANN401
         """Use `what_fits`."""
         self.pixels = shapes()
-        super().__init__(sheet=as_png(self.pixels), **values)
+        super().__init__(sheet=as_png(self.pixels, 16), **values)
         self._measure(None)
 
     def fits(self) -> Tensor:
@@ -135,13 +133,3 @@ def shapes() -> Tensor:
     sources = [int(members[data.labels[members] == digit][0]) for digit in range(10)]
     whole = data.shapes[sources].view(10, 24, CELL, 2, CELL, 2).float()
     return whole.mean(dim=(3, 5)).round().to(torch.uint8)
-
-
-def as_png(pixels: Tensor) -> str:
-    """All shapes in one picture, a digit a row, as an address that holds it."""
-    digits, count = pixels.shape[:2]
-    sheet = pixels.permute(0, 2, 1, 3).reshape(digits * CELL, count * CELL).numpy()
-    file = io.BytesIO()
-    grey = Image.fromarray(sheet).quantize(16)  # levels that the eye does not tell apart so small
-    grey.save(file, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
