@@ -18,7 +18,7 @@ from torch import Tensor
 from .door import PIECES, Array, Rows, row_dots
 
 PIECE = 2**16  # pairs that a thread, or a worker elsewhere, takes at once
-# Numbers of a side that a thread works on at once. Threads wait for each other between NumPy's calls:
+# Numbers of a side that a thread works on at once. Threads wait for each other between calls:
 # smaller blocks, which a cache would hold, mean more calls.
 WORK = 2**18
 NEAR = 1e-6  # squared distances below it are made from the difference
