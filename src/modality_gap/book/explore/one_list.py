@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from ...closing import METHODS, Method
+from ...experiments.lists_runs import RIVALS
 from ...lab.mad import FACTORS, caption_strings, draw_captions, load_mad
 from ...lab.measures import PAIRS, TEST_SEED
 from ...lab.mini_clip import load_mini_clip
@@ -61,8 +62,6 @@ class Listed:
 @cache
 def listed() -> Listed:
     """Of the stored model whose temperature was held at 0.01: it has a large gap."""
-    from ...experiments.lists_runs import RIVALS
-
     own = load_mini_clip("cold")
     x, y = (normalize((rows[LISTED].double() / STEP).round()) for rows in (own.images, own.texts))
     rivals = {

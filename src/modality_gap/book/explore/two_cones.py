@@ -113,7 +113,7 @@ class TwoCones(PageWidget):
     def __init__(self, **values: Any) -> None:  # noqa: ANN401
         """Use `two_cones`."""
         super().__init__(packed=pack_draws(), **values)
-        middle = sum(cloud.mean(dim=0) for cloud in self.clouds(0))
+        middle = torch.cat(self.clouds(0)).mean(dim=0).tolist()
         longitude, latitude = (
             math.degrees(math.atan2(up, across))
             for up, across in (
@@ -182,8 +182,8 @@ class TwoCones(PageWidget):
         for rows, (color, marker), name in zip(views, marks, "AB", strict=True):
             for side, alpha in ((rows[:, 0] < 0, 0.3), (rows[:, 0] >= 0, 1)):
                 label = f"tower {name}" if alpha == 1 else None
-                style = {"color": color, "alpha": alpha, "markersize": 3, "label": label}
-                globe.plot(*rows[side, 1:].T, marker, **style)
+                across, up = rows[side, 1:].T
+                globe.plot(across, up, marker, color=color, alpha=alpha, markersize=3, label=label)
         means = np.stack([rows.mean(axis=0)[1:] for rows in views])
         globe.plot(*means.T, color=plots.INK, linewidth=2.5)
         globe.set(aspect="equal", title=f"The two clouds: gap {self.l2m:.3f}")
