@@ -15,9 +15,12 @@ import re
 import sys
 import warnings
 import zipfile
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -155,24 +158,40 @@ def grade(options: argparse.Namespace) -> None:
         if last != [digest, by_hand(course, item)]:
             jobs.append((item, digest, last[:1] != [digest]))
     print(f"{len(collected)} submissions, {sum(job[2] for job in jobs)} of them new or changed")
-    workers, failed = max(1, min(options.workers, len(jobs))), 0
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        running = {pool.submit(one, course, job[0], options.seed, job[2]): job for job in jobs}
-        for future in tqdm(as_completed(running), total=len(jobs), desc="marked", leave=False):
-            item, digest, _ = running[future]
-            try:
-                problem = future.result()
-            except Exception as error:  # a worker that was killed from outside
-                problem = str(error)
-            if problem:
-                failed += 1
-                notes[item.student].append(f"not marked: {problem}")
-                continue
-            done[f"{item.student}/{item.chapter}"] = [digest, by_hand(course, item)]
-            storage.write(ledger, json.dumps(done, indent=1).encode())
+    failed, work = 0, [(course, item, options.seed, new) for item, _, new in jobs]
+    outcomes = attempts(one, work, options.workers)
+    for place_, problem in tqdm(outcomes, total=len(jobs), desc="marked", leave=False):
+        item, digest, _ = jobs[place_]
+        if problem:
+            failed += 1
+            notes[item.student].append(f"not marked: {problem}")
+            continue
+        done[f"{item.student}/{item.chapter}"] = [digest, by_hand(course, item)]
+        storage.write(ledger, json.dumps(done, indent=1).encode())
     write_reports(options, notes, {item.chapter for item in collected})
     if failed:
         raise ValueError(f"{failed} submissions could not be marked; notes in grades.csv say why")
+
+
+def attempts(
+    work: Callable[..., str], jobs: list[tuple[Any, ...]], workers: int
+) -> Iterator[tuple[int, str]]:
+    """(index, what work says of that job or its error), as they end.
+
+    A job that kills its process is tried alone, and takes no other with it.
+    """
+    again = [[*range(len(jobs))]]
+    while again:
+        numbers = again.pop()
+        count = max(1, min(workers, len(numbers)))
+        with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+            running = {pool.submit(work, *jobs[number]): number for number in numbers}
+            for future in as_completed(running):
+                problem = future.exception()
+                if isinstance(problem, BrokenProcessPool) and len(numbers) > 1:
+                    again.append([running[future]])
+                else:
+                    yield running[future], repr(problem) if problem else future.result()
 
 
 def place(course: Path, step: str, item: collect.Rebuilt) -> Path:

@@ -103,6 +103,6 @@ def _tensor(dtype: Any, shape: Any, raw: Any) -> torch.Tensor:
     kind, payload = getattr(torch, dtype), base64.b64decode(raw, validate=True)
     if len(payload) != math.prod(shape) * kind.itemsize:
         raise ValueError("shape and bytes differ")
-    if not payload:
-        return torch.empty(shape, dtype=kind)
+    if not payload:  # it would equal everything, element by element
+        raise ValueError("it has no elements")
     return torch.frombuffer(bytearray(payload), dtype=kind).reshape(shape)

@@ -53,7 +53,7 @@ def marks(course: Path) -> pd.DataFrame:
                             "of": grade.max_score,
                             "open": bool(grade.needs_manual_grade),
                             "messages": [re.sub(r"\s*\(seed \d+\)$", "", text) for text in said],
-                            "answer": html.unescape(cell.source) if free and cell else "",
+                            "answer": unfenced(cell.source) if free and cell else "",
                             "rubric": original.source if free else "",
                         }
                     )
@@ -72,6 +72,11 @@ def cells(path: Path) -> dict[str, Any]:
     """The cells of a notebook of ours that nbgrader knows, by their names there."""
     found = nbformat.read(path, as_version=4).cells
     return {cell.metadata.nbgrader.grade_id: cell for cell in found if role(cell)}
+
+
+def unfenced(text: str) -> str:
+    """A free text as it was written; see `execute.verbatim`."""
+    return text if text == WRITE_HERE else "\n".join(text.split("\n")[1:-1])
 
 
 def grades(table: pd.DataFrame, notes: dict[str, list[str]]) -> str:
@@ -95,8 +100,8 @@ def grades(table: pd.DataFrame, notes: dict[str, list[str]]) -> str:
 
 
 def harmless(value: Any) -> Any:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") else value
+    """Text that no spreadsheet takes for a formula, whichever sign it splits a line at."""
+    return re.sub(r"(^|[,;|\t\r\n])(\s*[=+\-@])", r"\1'\2", value) if type(value) is str else value
 
 
 def worksheet(text: str, totals: dict[str, float], column: str = "") -> str:
