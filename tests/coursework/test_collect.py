@@ -273,12 +273,15 @@ def test_a_file_of_nothing_but_zeros_is_read_to_its_limit(tmp_path: Path) -> Non
     assert "larger than" in item.notes[0]
 
 
-def test_answers_without_end_are_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "length"), [(collect.OWN + 1, 1), (12, collect.TEXT)])
+def test_answers_without_end_are_one(number: int, length: int, tmp_path: Path) -> None:
     about = {"nbgrader": {"grade_id": "ex-value-answer"}}
-    more = [new_code_cell(f"count = {n}", metadata=about) for n in range(collect.OWN + 1)]
+    codes = [f"count = {n}  # {'a.' * length}" for n in range(number)]
+    more = [new_code_cell(code, metadata=about) for code in codes]
     item = rebuilt(changed(lambda notebook: notebook.cells.extend(more)), tmp_path)
     assert len(item.notebook.cells) == len(RELEASE.cells)
-    assert dict(text(item.notebook))["ex-value-answer"] == f"count = {collect.OWN}"
+    assert dict(text(item.notebook))["ex-value-answer"] == codes[-1][: collect.TEXT]
+    assert any("cut" in note for note in item.notes) == (length > 1)
 
 
 def test_names_that_differ_in_signs_only_are_two_students(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from nbformat.v4 import new_code_cell
 from . import exercises
 
 LIMIT = 20 * 2**20  # bytes, of a file
-TEXT = 200_000  # characters, of a cell
+TEXT = 20_000  # characters, of a cell: some code takes Pygments the square of its length
 CELLS, OWN = 2000, 200  # of a file, and of those the student's own
 MOODLE = re.compile(
     r"(?:^|(?<=/))(?P<name>[^/]+?)(?P<late>)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)_?"
@@ -144,9 +144,8 @@ def entries(source: Path) -> Iterator[tuple[str, tuple[Any, ...], list[Cell], st
 
 def wanted(path: str) -> bool:
     """A notebook, or what a learning platform says that a student uploaded instead."""
-    if platform(path):
-        return True
-    return path.lower().endswith(".ipynb") and not HIDDEN.search(path)
+    notebook = path.lower().endswith(".ipynb") and not HIDDEN.search(path)
+    return notebook or platform(path) is not None
 
 
 def platform(path: str) -> re.Match[str] | None:
@@ -198,10 +197,7 @@ def read(path: str, opened: Callable[[], Any]) -> tuple[list[Cell], str]:
         found = data["cells"] if "cells" in data else data["worksheets"][0]["cells"]
         cells = [read_cell(cell) for cell in found[: CELLS + 1] if isinstance(cell, dict)]
     except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-        return (
-            [],
-            "no notebook, or a damaged one: nothing can be read" if payload else "it is empty",
-        )
+        return [], "a damaged notebook, or none: nothing can be read" if payload else "it is empty"
     if len(found) > CELLS:
         return [], f"more than {CELLS} cells, so none was read"
     return cells, ""
@@ -215,13 +211,12 @@ def read_cell(cell: dict[str, Any]) -> Cell:
     metadata, bound = cell.get("metadata"), set[str]()
     mark = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     names = [mark.get("grade_id") if isinstance(mark, dict) else None, cell.get("id")]
-    if cell.get("cell_type") == "code":
+    if code := cell.get("cell_type") == "code":
         try:
             bound = set(exercises.bindings(source))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             bound = set(re.findall(r"^(?:def\s+)?(\w+)\s*[(=]", source, re.MULTILINE))
-    is_code = cell.get("cell_type") == "code"
-    return Cell(is_code, source, [name for name in names if isinstance(name, str)], bound)
+    return Cell(code, source, [name for name in names if isinstance(name, str)], bound)
 
 
 def guess(sent: Sent, releases: dict[str, NotebookNode]) -> str:
@@ -256,14 +251,14 @@ def rebuild(found: list[Cell], release: NotebookNode) -> tuple[NotebookNode, lis
     notes, place, after = [], "", False
     restored: set[str] = set()
     known = [
-        next((name for name in cell.ids if name in by_id), by_text.get(cell.source, ""))
-        for cell in found
+        next(filter(by_id.get, [*cell.ids, by_text.get(cell.source, "")]), "") for cell in found
     ]
     for index, cell in enumerate(found):
         if not known[index] and (name := binds(cell, release)) and name not in known:
             known[index] = name
-            label = by_id[name].metadata.modality_gap.label
-            notes.append(f"the answer to {label} had lost its mark")
+            notes.append(
+                f"the answer to {by_id[name].metadata.modality_gap.label} had lost its mark"
+            )
     for cell, name in zip(found, known, strict=True):
         if not cell.source.strip():
             continue
@@ -274,16 +269,14 @@ def rebuild(found: list[Cell], release: NotebookNode) -> tuple[NotebookNode, lis
             answers.setdefault(free, []).append(cell.source)  # in a cell beside the one for it
         if not name:
             continue
-        label, answer = (
-            by_id[name].metadata.modality_gap.label,
-            by_id[name].metadata.nbgrader.solution,
-        )
+        original = by_id[name]
+        label, answer = original.metadata.modality_gap.label, original.metadata.nbgrader.solution
         if label != place:
             place, after = label, False
         after = after or answer
-        if not answer and cell.code and cell.source != by_id[name].source:
+        if not answer and cell.code and cell.source != original.source:
             restored.add(label or "the set-up")
-        if answer and cell.source not in (by_id[name].source, *answers.get(name, [])):
+        if answer and cell.source not in (original.source, *answers.get(name, [])):
             answers.setdefault(name, []).append(cell.source)
     notes += [
         f"{len(texts)} answers to {by_id[name].metadata.modality_gap.label}; the last counts"
@@ -296,9 +289,12 @@ def rebuild(found: list[Cell], release: NotebookNode) -> tuple[NotebookNode, lis
         notes.append("nothing of the hand-out is left in it")
     if missing := len(set(by_id) - set(known)) if found else 0:
         notes.append(f"{missing} cells of the hand-out were missing and are back")
-    if sum(map(len, [*own.values(), *answers.values()])) > OWN:
+    if any(len(cell.source) >= TEXT for cell in found):
+        notes.append(f"a cell of more than {TEXT} characters was cut")
+    written = [text for texts in (*own.values(), *answers.values()) for text in texts]
+    if len(written) > OWN or sum(map(len, written)) > 10 * TEXT:
         own, answers = {}, {name: texts[-1:] for name, texts in answers.items()}
-        notes.append(f"more than {OWN} cells of its own; they were left out")
+        notes.append("too many cells of its own, or too long ones; they were left out")
     rebuilt = copy.deepcopy(release)
     rebuilt.cells = list(assemble(rebuilt.cells, answers, own))
     return rebuilt, notes

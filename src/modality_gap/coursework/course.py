@@ -24,7 +24,7 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import MissingEntry
 from nbgrader.apps.api import NbGraderAPI
 from tqdm import tqdm
 from traitlets.config.loader import PyFileConfigLoader
@@ -32,8 +32,6 @@ from traitlets.config.loader import PyFileConfigLoader
 from .. import storage
 from ..lab.mad import load_mad
 from . import box, collect, report, source
-
-SITE = ""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -44,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     hand_out.add_argument("--variant", type=int, default=1, help="the numbers of value exercises")
     hand_out.add_argument("--chapters", type=Path, default=Path("notebooks"), help="their folder")
     hand_out.add_argument("--edition", type=Path, default=Path("_build/html/edition"))
-    hand_out.add_argument("--site", default=SITE, help="address of the website, for links")
+    hand_out.add_argument("--site", default="", help="address of the website, for links")
     mark = commands.add_parser("grade", help="mark a folder or a zip of submissions")
     mark.add_argument("submissions", type=Path, help="a folder, or the zip of Moodle or Canvas")
     mark.add_argument("--worksheet", type=Path, help="Moodle's worksheet or Canvas's export")
@@ -199,14 +197,9 @@ def place(course: Path, step: str, item: collect.Rebuilt) -> Path:
     return course / step / item.student / item.chapter / f"{item.chapter}.ipynb"
 
 
-def gradebook(course: Path) -> Gradebook:
-    """nbgrader's database of the course."""
-    return Gradebook(f"sqlite:///{course / 'gradebook.db'}", "modality-gap")
-
-
 def by_hand(course: Path, item: collect.Rebuilt) -> str:
     """What was marked and said by hand, as text that changes when it does."""
-    with gradebook(course) as book:
+    with report.gradebook(course) as book:
         try:
             parts = book.find_submission(item.chapter, item.student).notebooks
         except MissingEntry:
@@ -225,7 +218,7 @@ def one(course: Path, item: collect.Rebuilt, seed: int, new: bool) -> str:
         result = api.autograde(item.chapter, item.student, force=True)
     if new and result["success"]:
         after = {cell.id: cell.source for cell in read(path).cells}
-        with gradebook(course) as book:
+        with report.gradebook(course) as book:
             name = re.sub(r'[<>&"]', "", item.name)  # formgrader's page shows it
             book.update_or_create_student(item.student, last_name=name)
             for part in book.find_submission(item.chapter, item.student).notebooks:
