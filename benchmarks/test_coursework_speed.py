@@ -8,6 +8,7 @@ MODALITY_GAP_CHAPTER names another chapter, MODALITY_GAP_SUBMISSIONS another num
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,12 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def worked() -> float:
+    """CPU seconds of every process that this one has waited for, boxes and kernels too."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @pytest.mark.skipif(not shutil.which("bwrap"), reason="no bubblewrap")
 def test_coursework_speed(tmp_path: Path, record_property: Callable[[str, str], None]) -> None:
     (tmp_path / "chapters").mkdir()
@@ -48,7 +55,9 @@ def test_coursework_speed(tmp_path: Path, record_property: Callable[[str, str], 
     for number in range(COUNT):
         nbformat.write(solved, tmp_path / "sent" / f"student{number}.ipynb")
     marking = ("grade", tmp_path / "sent", "--course", course, "--workers", str(WORKERS))
+    before = worked()
     whole = seconds(lambda: command(*marking))
+    cpu = worked() - before
     session = Session(solved, seed=1)
     cells = [cell for cell in solved.cells if cell.metadata.modality_gap.role == "setup"]
     kernel = seconds(lambda: [session.cell(cell) for cell in cells])
@@ -57,7 +66,8 @@ def test_coursework_speed(tmp_path: Path, record_property: Callable[[str, str], 
     share = (COUNT * kernel / WORKERS + judge) / whole
     record_property(
         "coursework",
-        f"{COUNT} submissions of {CHAPTER} took {whole:.0f} s with {WORKERS} workers; about "
+        f"{COUNT} submissions of {CHAPTER} took {whole:.0f} s with {WORKERS} workers and "
+        f"{cpu:.0f} s of CPU; about "
         f"{share:.0%} of it is set-up: {kernel:.1f} s in each student's kernel, {judge:.1f} s in "
         "the judge of each worker.",
     )

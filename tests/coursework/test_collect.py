@@ -191,7 +191,12 @@ NAMES = [
     ("Łukasz 李_7_assignsubmission_file/x.pdf", "7", "Łukasz 李", ""),
     ("5/Ada O'Neil-Łu_7_assignsubmission_file_/a/x.ipynb", "7", "Ada O'Neil-Łu", ""),
     ("Ada_7_assignsubmission_onlinetext/onlinetext.html", "7", "Ada", ""),
+    ("Eve_7_assignsubmission_file_/Bob_9_assignsubmission_file_/x.ipynb", "7", "Eve", ""),
+    (f"Eve_7_assignsubmission_file/{'x' * 999}/Bob_9_1_x.ipynb", "7", "Eve", ""),
+    ("E\x1b[2J\u202eve_7_assignsubmission_file/x.ipynb", "7", "E [2J ve", ""),
     # Canvas
+    ("eve_1_99_Bob_9_assignsubmission_file_x.ipynb", "1", "eve", ""),
+    ("eve_1_99_x/bob_2_98_y.ipynb", "1", "eve", ""),
     ("lovelaceada_1234_99_tiny.ipynb", "1234", "lovelaceada", ""),
     ("lovelaceada_LATE_1234_99_tiny-1.ipynb", "1234", "lovelaceada", "late"),
     ("李小龍_55_99_tiny.ipynb", "55", "李小龍", ""),
@@ -245,6 +250,38 @@ def test_a_name_that_is_no_text_is_one_all_the_same(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"ad\xff.ipynb")).write_bytes(PLAIN)
     (item,) = collect.collect(tmp_path, {"01_tiny": RELEASE})
     assert (item.student, item.name) == ("ad", "ad?")
+
+
+def test_a_student_with_a_hidden_file_has_a_row_and_two_files_are_of_one(tmp_path: Path) -> None:
+    folder = tmp_path / "Ada_7_assignsubmission_file"
+    folder.mkdir()
+    (folder / ".x.ipynb").write_bytes(PLAIN)
+    (item,) = collect.collect(tmp_path, {"01_tiny": RELEASE})
+    assert (item.student, item.notes) == ("7", [collect.UNSEEN])
+    (folder / "a.ipynb").write_bytes(PLAIN)
+    (item,) = collect.collect(tmp_path, {"01_tiny": RELEASE})
+    assert (item.student, item.notes) == ("7", [])
+    (folder / "b.ipynb").write_bytes(PLAIN)
+    (item,) = collect.collect(tmp_path, {"01_tiny": RELEASE})
+    assert item.student == "7"
+
+
+def test_a_file_of_nothing_but_zeros_is_read_to_its_limit(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("ada.ipynb", bytes(5 * collect.LIMIT))
+    (item,) = collect.collect(tmp_path / "all.zip", {"01_tiny": RELEASE})
+    assert "larger than" in item.notes[0]
+
+
+@pytest.mark.parametrize(("number", "length"), [(collect.OWN + 1, 1), (12, collect.TEXT)])
+def test_answers_without_end_are_one(number: int, length: int, tmp_path: Path) -> None:
+    about = {"nbgrader": {"grade_id": "ex-value-answer"}}
+    codes = [f"count = {n}  # {'a.' * length}" for n in range(number)]
+    more = [new_code_cell(code, metadata=about) for code in codes]
+    item = rebuilt(changed(lambda notebook: notebook.cells.extend(more)), tmp_path)
+    assert len(item.notebook.cells) == len(RELEASE.cells)
+    assert dict(text(item.notebook))["ex-value-answer"] == codes[-1][: collect.TEXT]
+    assert any("cut" in note for note in item.notes) == (length > 1)
 
 
 def test_names_that_differ_in_signs_only_are_two_students(tmp_path: Path) -> None:

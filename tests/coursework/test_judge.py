@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import itertools
 import json
+import pickle
+import shlex
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+import torch
+from markdown_it import MarkdownIt
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_output
 from tiny import CHAPTER, FULL, NONE, RIGHT, answered, earned, made, needs_box, outputs
 
-from modality_gap.coursework import box, execute, exercises
+from modality_gap.coursework import box, execute, exercises, plain, report
 from modality_gap.coursework.judge import Judge, SetupError
 
 pytestmark = needs_box
@@ -68,6 +78,12 @@ while True:
         while True: pass
     except BaseException: pass
 """
+PARTS = """
+import zmq
+socket, block = get_ipython().kernel.iopub_socket, b"x" * (15 * 2**20)
+socket = getattr(getattr(socket, "io_thread", socket), "socket", socket)
+while True: socket.send(block, zmq.SNDMORE, copy=False)
+"""
 FOLDER = """
 import os
 f = os.path.dirname(get_ipython().config.IPKernelApp.connection_file)
@@ -93,14 +109,14 @@ ATTACKS: dict[str, tuple[dict[str, str], tuple[str, ...], dict[str, float]]] = {
         (PUPIL,),
         {"ex-value": 2, "ex-twice": 0, "ex-scale": 0},
     ),
+}
+SLOW = {
     "the kernel is ended": ({}, ("import os; os._exit(0)",), FULL),
     "files without end": (
         {},
         (FOLDER + "for i in range(200): open(f'{f}/{i}', 'wb').write(b'1' * 10**6)",),
         FULL,
     ),
-}
-SLOW = {
     "no answers": (dict.fromkeys(RIGHT, "pass"), (), NONE),
     "expected values are read from frames": ({"ex-twice": FRAMES}, (), FULL | {"ex-twice": 0}),
     "asserts are stripped": ({"ex-twice": SAME}, (STRIP,), FULL | {"ex-twice": 0}),
@@ -134,6 +150,8 @@ SLOW = {
          "    os.unlink(f'{f}/x')",),
         FULL,
     ),
+    "a link in a folder": ({}, (FOLDER + "os.symlink('/', f'{f}/x')",), FULL),
+    "a message without end": ({}, (PARTS,), FULL),
     "the folder is shut": ({}, (FOLDER + "os.chmod(f, 0)",), FULL),
     "the kernel is ended later": (
         {"ex-twice": "import time; time.sleep(3)\n" + RIGHT["ex-twice"]},
@@ -145,6 +163,8 @@ SLOW = {
     ),
     "everybody is killed": ({}, ("import os; os.kill(-1, 9)",), FULL),
 }  # fmt: skip
+
+SAID = {"a link in a folder": "too many files", "a message without end": "message without end"}
 
 
 @pytest.fixture(autouse=True)
@@ -170,14 +190,14 @@ def marked(name: str) -> object:
 @pytest.mark.parametrize("name", [marked(name) for name in ATTACKS | SLOW])
 def test_points_are_those_that_were_earned(name: str) -> None:
     answers, own, points = (ATTACKS | SLOW)[name]
-    assert earned(answered(made(), RIGHT | answers, own)) == points
+    notebook = answered(made(), RIGHT | answers, own)
+    assert earned(notebook) == points
+    assert SAID.get(name, "") in outputs(notebook)
 
 
 def test_a_cell_pays_for_itself_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(box.Watch, "run", lambda watch: None)  # however late it looks
-    notebook = answered(
-        made(), RIGHT, (ATTACKS["files without end"][1][0], "import os; os._exit(1)")
-    )
+    notebook = answered(made(), RIGHT, (SLOW["files without end"][1][0], "import os; os._exit(1)"))
     place = [cell.id for cell in notebook.cells].index("ex-twice-answer")
     notebook.cells[place - 1 : place + 1] = reversed(notebook.cells[place - 1 : place + 1])
     assert earned(notebook) == FULL
@@ -214,6 +234,40 @@ for act in (
     assert [path.name for path in tmp_path.iterdir()] == ["gradebook.db"]
 
 
+def test_no_terminal_can_be_typed_into() -> None:
+    program = box.command(sys.executable, "-c", "open('/dev/tty')")
+    argv = ["script", "-qec", shlex.join(program), "/dev/null"]  # which has a terminal
+    run = subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert run.returncode
+    assert "OSError" in run.stdout
+
+
+class Flood:
+    """A kernel that puts out as much as it may."""
+
+    def run(self, code: str, seconds: float, room: int) -> list[NotebookNode]:
+        return [new_output("stream", text="x" * room)]
+
+
+def test_all_cells_together_have_room_and_time_for_so_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = execute.Session(made(), 1)
+    monkeypatch.setattr(execute.Session, "alive", lambda _: Flood())
+    said = [session.cell(new_code_cell("")) for _ in range(20)]
+    assert len(json.dumps(said)) < execute.ROOM + execute.OUTPUT
+    monkeypatch.setattr("time.monotonic", itertools.count(0, 1000).__next__)
+    given = next(cell for cell in made().cells if execute.role(cell) == "given")
+    before = session.budget
+    session.cell(given)
+    assert session.budget == before - execute.LOCKED
+
+
+@pytest.mark.parametrize("text", ["a", "```\nb", "`````", "~~~\n<b>", "[x](javascript:y)", "$a$\n"])
+def test_free_text_is_shown_as_it_is(text: str) -> None:
+    (token,) = MarkdownIt().parse(execute.verbatim(text))
+    assert (token.type, token.content) == ("fence", f"{text}\n")
+    assert report.unfenced(execute.verbatim(text)) == report.unfenced(text) == text
+
+
 @pytest.fixture(scope="module")
 def judge() -> Judge:
     return Judge([cell.source for cell in exercises.read(CHAPTER).setup], {})
@@ -227,12 +281,13 @@ def test_the_seed_repeats_a_test(judge: Judge) -> None:
     assert said[0].startswith("3 ")
 
 
-TENSOR = {"kind": "tensor", "dtype": "float32", "shape": [2], "bytes": "AAAA"}
+EQUAL = "assert (torch.as_tensor(answer(1)) == 2).all()"
+NOTHING = plain.encode(torch.empty(0, 1, 1))  # equals everything, element by element
 REPLIES = [
     "", "no JSON", "[]", "null", "1", "[" * 100_000, '{"value": ' + "1" * 10_000 + "}",
-    *(json.dumps({"value": TENSOR | change}) for change in (
-        {}, {"shape": [10**12]}, {"shape": [-1]}, {"shape": "x"}, {"dtype": "load"}, {"bytes": 7},
-        {"kind": "pickle"}, {"kind": "dict", "items": [[[], 1]]}, {"kind": "array", "dtype": "O"},
+    *(json.dumps({"value": value}) for value in (
+        NOTHING, NOTHING | {"items": "AAAA"}, NOTHING | {"items": 7}, {"kind": "pickle"}, {},
+        {"kind": "dict", "items": [[[], 1]]}, {"kind": [], "items": []},
     )),
     json.dumps({"error": "SystemExit", "text": "0"}), json.dumps({"error": ["x"]}),
     json.dumps({"error": "BaseException", "text": ""}), json.dumps({"function": True}),
@@ -241,11 +296,27 @@ REPLIES = [
 
 @pytest.mark.parametrize("reply", REPLIES, ids=lambda reply: reply[:60])
 def test_a_forged_reply_fails_the_test_and_no_more(judge: Judge, reply: str) -> None:
-    order = {"seed": 1, "label": "", "code": "assert answer(1) == 2", "answers": ["answer"]}
+    order = {"seed": 1, "label": "", "code": EQUAL, "answers": ["answer"]}
     replies = iter([json.dumps({"function": True}), reply])
     assert judge.test(order | {"inplace": []}, lambda *_: next(replies))
     right = iter([json.dumps({"function": True}), json.dumps({"value": 2, "changed": [[0, 9]]})])
     assert judge.test(order | {"inplace": []}, lambda *_: next(right)) == ""
+
+
+def test_of_a_part_of_a_tensor_only_the_part_is_sent(judge: Judge) -> None:
+    sent = []
+
+    def ask(name: str, packed: str, inplace: list[int]) -> str:
+        sent.append(packed)
+        return json.dumps({"function": True} if not packed else {"value": 2, "changed": []})
+
+    code = "answer(torch.arange(1000.0, requires_grad=True)[3:5])"
+    order = {"seed": 1, "label": "", "code": code, "answers": ["answer"], "inplace": []}
+    assert judge.test(order, ask) == ""
+    ((part,), *_) = pickle.loads(base64.b64decode(sent[1]))
+    assert part.tolist() == [3, 4]
+    assert part.untyped_storage().nbytes() == 8
+    assert part.requires_grad
 
 
 @pytest.mark.parametrize(

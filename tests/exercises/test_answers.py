@@ -65,7 +65,13 @@ NOTHING = {
     "not a number": "float('nan')",
     "a half": "0.5",
     "one": "torch.tensor(1.0)",
+    "infinite": "float('inf')",
+    "None": "None",
+    "true": "True",
     "text": "''",
+    "an empty list": "[]",
+    "no elements": "torch.empty(0)",
+    "no elements, of any shape": "torch.empty(0, 1, 1)",
     "zeros": f"torch.zeros_like({FIRST})",
     "ones": f"torch.ones_like({FIRST})",
     "the first argument": "[*a, *k.values()][0]",
@@ -79,10 +85,11 @@ def test_an_answer_that_says_nothing_earns_no_point(chapter: Path) -> None:
     passed = []
     for item in read(chapter).exercises:
         functions = [name for name in item.answers if f"def {name}(" in item.stub]
-        values = "".join(f"{name} = float('nan')\n" for name in set(item.answers) - {*functions})
         for title, value in NOTHING.items() if item.of("solution") else ():
-            lines = [f"def {name}(*a, **k): return {value}\n" for name in functions]
-            code = "import torch\n" + "".join(lines) + values
+            lines = [f"def {name}(*a, **k): return {value}" for name in functions]
+            alone = "float('nan')" if "*a" in value else value
+            lines += [f"{name} = {alone}" for name in item.answers if name not in functions]
+            code = "\n".join(["import torch", *lines])
             errors = outcomes(Answer(chapter, item.label, "wrong", title, code))
             passed += [f"{item.label}: {title}"] if "" in errors else []
     assert passed == []

@@ -27,16 +27,19 @@ from nbformat.v4 import new_code_cell
 from . import exercises
 
 LIMIT = 20 * 2**20  # bytes, of a file
-TEXT = 200_000  # characters, of a cell
+TEXT = 20_000  # characters, of a cell: some code takes Pygments the square of its length
 CELLS, OWN = 2000, 200  # of a file, and of those the student's own
 MOODLE = re.compile(
-    r"(?:.*/)?(?P<name>[^/]+?)(?P<late>)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)_?"
-    r"(?:/(?:.*/)?)?(?P<file>[^/]+)"
+    r"(?:^|(?<=/))(?P<name>[^/]+?)(?P<late>)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)_?"
+    r"(?P<file>.+)"
 )
 CANVAS = re.compile(  # with the site's names, or with "anon" and an id of letters and digits
-    r"(?:.*/)?(?P<name>(?P<anon>anon)|[^/_]+)(?P<late>_LATE)?_(?P<id>(?(anon)[^\W_]+|\d+))_\d+_"
-    r"(?P<file>[^/]+)"
+    r"(?:^|(?<=/))(?P<name>(?P<anon>anon)|[^/_]+)(?P<late>_LATE)?_(?P<id>(?(anon)[^\W_]+|\d+))"
+    r"_\d+_(?P<file>(?!assignsubmission_).+)"
 )
+HIDDEN = re.compile(r"(^|/)(\.[^./]|__MACOSX)")
+UNSEEN = "a hidden file, so not read"
+SIGNS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # that steer a screen
 
 
 @dataclass
@@ -100,17 +103,22 @@ def collect(source: Path, releases: dict[str, NotebookNode]) -> list[Rebuilt]:
 def files(source: Path) -> Iterator[Sent]:
     """Every file that could be a submission, with whose it is."""
     taken: dict[str, str] = {}
-    found = list(entries(source))
+    found, unseen = list(entries(source)), []
     tops = {tuple(PurePosixPath(path).parts[:2]) for path, *_ in found}
     inner = all(len(top) == 2 and not re.match(r"\d\d_", top[1]) for top in tops)
     alone = len(tops) > 1 and inner and len({top[0] for top in tops}) == 1
     for path, when, cells, note in found:  # a folder around everything says nothing
-        sent = whose(path.split("/", 1)[1] if alone else path, when, cells)
+        inside = alone and not platform(path)
+        sent = whose(path.split("/", 1)[1] if inside else path, when, cells)
+        sent.notes += [note] if note else []
+        if note == UNSEEN:
+            unseen.append(sent)
+            continue
         first = taken.setdefault(sent.student, sent.name)
         if first != sent.name:  # two names that differ in what a folder's name cannot hold
             sent.student += "-" + hashlib.sha256(sent.name.encode()).hexdigest()[:6]
-        sent.notes += [note] if note else []
         yield sent
+    yield from (sent for sent in unseen if sent.student not in taken)
 
 
 def entries(source: Path) -> Iterator[tuple[str, tuple[Any, ...], list[Cell], str]]:
@@ -121,7 +129,7 @@ def entries(source: Path) -> Iterator[tuple[str, tuple[Any, ...], list[Cell], st
             if path.is_symlink() and wanted(name):
                 yield name, (0,), [], "a link instead of a file; it was not followed"
             elif path.is_file() and wanted(name):
-                yield name, (path.stat().st_mtime,), *read(partial(path.open, "rb"))
+                yield name, (path.stat().st_mtime,), *read(name, partial(path.open, "rb"))
         return
     try:
         archive = zipfile.ZipFile(source)
@@ -130,26 +138,35 @@ def entries(source: Path) -> Iterator[tuple[str, tuple[Any, ...], list[Cell], st
     with archive:
         for info in archive.infolist():
             if not info.is_dir() and wanted(info.filename):
-                yield info.filename, info.date_time, *read(partial(archive.open, info))
+                name, opened = info.filename, partial(archive.open, info)
+                yield name, info.date_time, *read(name, opened)
 
 
 def wanted(path: str) -> bool:
     """A notebook, or what a learning platform says that a student uploaded instead."""
-    if re.search(r"(^|/)(\.[^./]|__MACOSX)", path):
-        return False
-    return path.lower().endswith(".ipynb") or bool(MOODLE.match(path) or CANVAS.match(path))
+    notebook = path.lower().endswith(".ipynb") and not HIDDEN.search(path)
+    return notebook or platform(path) is not None
+
+
+def platform(path: str) -> re.Match[str] | None:
+    """What a learning platform wrote into a path; what lies further in, the student has named."""
+    found = [match for form in (CANVAS, MOODLE) if (match := form.search(path))]
+    return min(found, key=re.Match.start, default=None)
 
 
 def whose(path: str, when: tuple[Any, ...], cells: list[Cell]) -> Sent:
     """The student of a path, in the ways of Moodle, Canvas, nbgrader, and plain folders."""
-    path = unicodedata.normalize("NFC", path.encode("utf-8", "replace").decode("utf-8"))[-1000:]
-    if found := MOODLE.fullmatch(path) or CANVAS.fullmatch(path):
-        name = found["name"].replace("_", " ")
+    path = unicodedata.normalize("NFC", path.encode("utf-8", "replace").decode("utf-8"))
+    path = SIGNS.sub(" ", path)
+    if found := platform(path):
+        name = found["name"].replace("_", " ")[:200]
         name = f"anonymous {found['id']}" if name == "anon" else name
-        again = re.search(r"-(\d{1,9})(?:\.\w+)?$", found["file"])  # Canvas: a second upload
+        file = found["file"].rpartition("/")[2][-200:]
+        again = re.search(r"-(\d{1,9})(?:\.\w+)?$", file)  # Canvas: a second upload
         order = (int(again[1]) if again and found.re is CANVAS else 0, when)
         notes = ["late"] if found["late"] else []
-        return Sent(safe(found["id"]), name, found["file"], cells, order, notes)
+        return Sent(safe(found["id"]), name, file, cells, order, notes)
+    path = path[-1000:]
     parts = [part for part in PurePosixPath(path).parts if part not in ("/", "..")] or [""]
     name = PurePosixPath(parts[-1]).stem
     if len(parts) > 1:  # nbgrader: student/chapter/file
@@ -163,8 +180,10 @@ def safe(name: str) -> str:
     return short.strip("_") or "nameless"
 
 
-def read(opened: Callable[[], Any]) -> tuple[list[Cell], str]:
+def read(path: str, opened: Callable[[], Any]) -> tuple[list[Cell], str]:
     """The cells of a file in whatever format, or what is wrong with it."""
+    if HIDDEN.search(path):
+        return [], UNSEEN
     try:
         with opened() as stream:
             payload = stream.read(LIMIT + 1)
@@ -178,10 +197,7 @@ def read(opened: Callable[[], Any]) -> tuple[list[Cell], str]:
         found = data["cells"] if "cells" in data else data["worksheets"][0]["cells"]
         cells = [read_cell(cell) for cell in found[: CELLS + 1] if isinstance(cell, dict)]
     except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-        return (
-            [],
-            "no notebook, or a damaged one: nothing can be read" if payload else "it is empty",
-        )
+        return [], "a damaged notebook, or none: nothing can be read" if payload else "it is empty"
     if len(found) > CELLS:
         return [], f"more than {CELLS} cells, so none was read"
     return cells, ""
@@ -195,13 +211,12 @@ def read_cell(cell: dict[str, Any]) -> Cell:
     metadata, bound = cell.get("metadata"), set[str]()
     mark = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     names = [mark.get("grade_id") if isinstance(mark, dict) else None, cell.get("id")]
-    if cell.get("cell_type") == "code":
+    if code := cell.get("cell_type") == "code":
         try:
             bound = set(exercises.bindings(source))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             bound = set(re.findall(r"^(?:def\s+)?(\w+)\s*[(=]", source, re.MULTILINE))
-    is_code = cell.get("cell_type") == "code"
-    return Cell(is_code, source, [name for name in names if isinstance(name, str)], bound)
+    return Cell(code, source, [name for name in names if isinstance(name, str)], bound)
 
 
 def guess(sent: Sent, releases: dict[str, NotebookNode]) -> str:
@@ -236,14 +251,14 @@ def rebuild(found: list[Cell], release: NotebookNode) -> tuple[NotebookNode, lis
     notes, place, after = [], "", False
     restored: set[str] = set()
     known = [
-        next((name for name in cell.ids if name in by_id), by_text.get(cell.source, ""))
-        for cell in found
+        next(filter(by_id.get, [*cell.ids, by_text.get(cell.source, "")]), "") for cell in found
     ]
     for index, cell in enumerate(found):
         if not known[index] and (name := binds(cell, release)) and name not in known:
             known[index] = name
-            label = by_id[name].metadata.modality_gap.label
-            notes.append(f"the answer to {label} had lost its mark")
+            notes.append(
+                f"the answer to {by_id[name].metadata.modality_gap.label} had lost its mark"
+            )
     for cell, name in zip(found, known, strict=True):
         if not cell.source.strip():
             continue
@@ -254,16 +269,14 @@ def rebuild(found: list[Cell], release: NotebookNode) -> tuple[NotebookNode, lis
             answers.setdefault(free, []).append(cell.source)  # in a cell beside the one for it
         if not name:
             continue
-        label, answer = (
-            by_id[name].metadata.modality_gap.label,
-            by_id[name].metadata.nbgrader.solution,
-        )
+        original = by_id[name]
+        label, answer = original.metadata.modality_gap.label, original.metadata.nbgrader.solution
         if label != place:
             place, after = label, False
         after = after or answer
-        if not answer and cell.code and cell.source != by_id[name].source:
+        if not answer and cell.code and cell.source != original.source:
             restored.add(label or "the set-up")
-        if answer and cell.source not in (by_id[name].source, *answers.get(name, [])):
+        if answer and cell.source not in (original.source, *answers.get(name, [])):
             answers.setdefault(name, []).append(cell.source)
     notes += [
         f"{len(texts)} answers to {by_id[name].metadata.modality_gap.label}; the last counts"
@@ -276,8 +289,12 @@ def rebuild(found: list[Cell], release: NotebookNode) -> tuple[NotebookNode, lis
         notes.append("nothing of the hand-out is left in it")
     if missing := len(set(by_id) - set(known)) if found else 0:
         notes.append(f"{missing} cells of the hand-out were missing and are back")
-    if sum(map(len, own.values())) > OWN:
-        own, notes = {}, [*notes, f"more than {OWN} cells of its own; they were left out"]
+    if any(len(cell.source) >= TEXT for cell in found):
+        notes.append(f"a cell of more than {TEXT} characters was cut")
+    written = [text for texts in (*own.values(), *answers.values()) for text in texts]
+    if len(written) > OWN or sum(map(len, written)) > 10 * TEXT:
+        own, answers = {}, {name: texts[-1:] for name, texts in answers.items()}
+        notes.append("too many cells of its own, or too long ones; they were left out")
     rebuilt = copy.deepcopy(release)
     rebuilt.cells = list(assemble(rebuilt.cells, answers, own))
     return rebuilt, notes

@@ -15,13 +15,16 @@ import re
 import sys
 import warnings
 import zipfile
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import MissingEntry
 from nbgrader.apps.api import NbGraderAPI
 from tqdm import tqdm
 from traitlets.config.loader import PyFileConfigLoader
@@ -29,8 +32,6 @@ from traitlets.config.loader import PyFileConfigLoader
 from .. import storage
 from ..lab.mad import load_mad
 from . import box, collect, report, source
-
-SITE = ""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -41,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     hand_out.add_argument("--variant", type=int, default=1, help="the numbers of value exercises")
     hand_out.add_argument("--chapters", type=Path, default=Path("notebooks"), help="their folder")
     hand_out.add_argument("--edition", type=Path, default=Path("_build/html/edition"))
-    hand_out.add_argument("--site", default=SITE, help="address of the website, for links")
+    hand_out.add_argument("--site", default="", help="address of the website, for links")
     mark = commands.add_parser("grade", help="mark a folder or a zip of submissions")
     mark.add_argument("submissions", type=Path, help="a folder, or the zip of Moodle or Canvas")
     mark.add_argument("--worksheet", type=Path, help="Moodle's worksheet or Canvas's export")
@@ -155,24 +156,40 @@ def grade(options: argparse.Namespace) -> None:
         if last != [digest, by_hand(course, item)]:
             jobs.append((item, digest, last[:1] != [digest]))
     print(f"{len(collected)} submissions, {sum(job[2] for job in jobs)} of them new or changed")
-    workers, failed = max(1, min(options.workers, len(jobs))), 0
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        running = {pool.submit(one, course, job[0], options.seed, job[2]): job for job in jobs}
-        for future in tqdm(as_completed(running), total=len(jobs), desc="marked", leave=False):
-            item, digest, _ = running[future]
-            try:
-                problem = future.result()
-            except Exception as error:  # a worker that was killed from outside
-                problem = str(error)
-            if problem:
-                failed += 1
-                notes[item.student].append(f"not marked: {problem}")
-                continue
-            done[f"{item.student}/{item.chapter}"] = [digest, by_hand(course, item)]
-            storage.write(ledger, json.dumps(done, indent=1).encode())
+    failed, work = 0, [(course, item, options.seed, new) for item, _, new in jobs]
+    outcomes = attempts(one, work, options.workers)
+    for place_, problem in tqdm(outcomes, total=len(jobs), desc="marked", leave=False):
+        item, digest, _ = jobs[place_]
+        if problem:
+            failed += 1
+            notes[item.student].append(f"not marked: {problem}")
+            continue
+        done[f"{item.student}/{item.chapter}"] = [digest, by_hand(course, item)]
+        storage.write(ledger, json.dumps(done, indent=1).encode())
     write_reports(options, notes, {item.chapter for item in collected})
     if failed:
         raise ValueError(f"{failed} submissions could not be marked; notes in grades.csv say why")
+
+
+def attempts(
+    work: Callable[..., str], jobs: list[tuple[Any, ...]], workers: int
+) -> Iterator[tuple[int, str]]:
+    """(index, what work says of that job or its error), as they end.
+
+    A job that kills its process is tried alone, and takes no other with it.
+    """
+    again = [[*range(len(jobs))]]
+    while again:
+        numbers = again.pop()
+        count = max(1, min(workers, len(numbers)))
+        with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+            running = {pool.submit(work, *jobs[number]): number for number in numbers}
+            for future in as_completed(running):
+                problem = future.exception()
+                if isinstance(problem, BrokenProcessPool) and len(numbers) > 1:
+                    again.append([running[future]])
+                else:
+                    yield running[future], repr(problem) if problem else future.result()
 
 
 def place(course: Path, step: str, item: collect.Rebuilt) -> Path:
@@ -180,14 +197,9 @@ def place(course: Path, step: str, item: collect.Rebuilt) -> Path:
     return course / step / item.student / item.chapter / f"{item.chapter}.ipynb"
 
 
-def gradebook(course: Path) -> Gradebook:
-    """nbgrader's database of the course."""
-    return Gradebook(f"sqlite:///{course / 'gradebook.db'}", "modality-gap")
-
-
 def by_hand(course: Path, item: collect.Rebuilt) -> str:
     """What was marked and said by hand, as text that changes when it does."""
-    with gradebook(course) as book:
+    with report.gradebook(course) as book:
         try:
             parts = book.find_submission(item.chapter, item.student).notebooks
         except MissingEntry:
@@ -206,7 +218,7 @@ def one(course: Path, item: collect.Rebuilt, seed: int, new: bool) -> str:
         result = api.autograde(item.chapter, item.student, force=True)
     if new and result["success"]:
         after = {cell.id: cell.source for cell in read(path).cells}
-        with gradebook(course) as book:
+        with report.gradebook(course) as book:
             name = re.sub(r'[<>&"]', "", item.name)  # formgrader's page shows it
             book.update_or_create_student(item.student, last_name=name)
             for part in book.find_submission(item.chapter, item.student).notebooks:

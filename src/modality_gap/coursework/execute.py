@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -25,10 +26,11 @@ from traitlets import Integer
 
 from . import box, plain
 from .judge import SECONDS, Judge
+from .source import WRITE_HERE
 
 CELL, CALL, NOTEBOOK, GRACE = 60, 60, 300, 4  # seconds
 LOCKED = 240  # seconds, of a cell of the release
-OUTPUT = 2**20  # bytes, of one cell
+OUTPUT, ROOM = 2**20, 2**22  # bytes, of one cell and of a notebook
 SAID = 4000  # characters, of what a test says
 MESSAGE = 16 * 2**20  # bytes, of one message from the kernel
 KERNELS = 6  # a student may use up
@@ -109,8 +111,8 @@ class Kernel:
         """Ask the kernel to raise KeyboardInterrupt."""
         self.client.control_channel.send(self.client.session.msg("interrupt_request"))
 
-    def run(self, code: str, seconds: float) -> list[NotebookNode]:
-        """The outputs of a cell: text, errors and pictures, a megabyte at most."""
+    def run(self, code: str, seconds: float, room: int = OUTPUT) -> list[NotebookNode]:
+        """The outputs of a cell: text, errors and pictures, of so many bytes at most."""
         outputs: list[NotebookNode] = []
         size = 0
 
@@ -120,7 +122,7 @@ class Kernel:
             if message["msg_type"] == "status":
                 return content["execution_state"] == "idle"
             size += sum(len(str(value)) for value in content.values())
-            if size > OUTPUT:
+            if size > room:
                 if outputs[-1:] != [TOO_MUCH]:
                     outputs.append(TOO_MUCH)
                     self.interrupt()
@@ -161,7 +163,7 @@ def error(name: str, text: str) -> NotebookNode:
     return new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"])
 
 
-TOO_MUCH = error("OutputError", "more than a megabyte of output: the rest is dropped")
+TOO_MUCH = error("OutputError", "too much output: the rest is dropped")
 
 
 def harmless(message: dict[str, Any]) -> NotebookNode | None:
@@ -196,9 +198,20 @@ class BoxedExecute(NbGraderPreprocessor):  # type: ignore[misc]
             for cell in nb.cells:
                 if cell.cell_type == "code":
                     cell.outputs = session.cell(cell)
+                elif role(cell) == "answer" and cell.source != WRITE_HERE:
+                    cell.source = verbatim(cell.source)
         finally:
             session.close()
         return nb, resources
+
+
+def verbatim(text: str) -> str:
+    """A text in Markdown that shows it as it is: no link, no formula, no HTML, no time to parse.
+
+    Formgrader shows what marking leaves in the teacher's browser, beside her terminals.
+    """
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=2) + 1)
+    return f"{fence}text\n{text}\n{fence}"
 
 
 def role(cell: NotebookNode) -> str:
@@ -210,7 +223,7 @@ class Session:
     """One notebook on its way through box and judge."""
 
     def __init__(self, nb: NotebookNode, seed: int) -> None:
-        self.seed, self.budget, self.kernels = seed, float(NOTEBOOK), 0
+        self.seed, self.budget, self.room, self.kernels = seed, float(NOTEBOOK), ROOM, 0
         self.setup = [cell.source for cell in nb.cells if role(cell) == "setup"]
         self.given: dict[str, list[str]] = {}
         for cell in nb.cells:
@@ -255,20 +268,22 @@ class Session:
         code, part = cell.source, role(cell)
         if part in ("test", "hidden-test"):
             return self.judged(code, cell.metadata.modality_gap)
-        ours = part in ("setup", "given")
+        ours, room = part in ("setup", "given"), max(0, min(OUTPUT, self.room))
+        start = time.monotonic()
         try:
             if ours:
-                said = self.alive().run(code, LOCKED)
+                said = self.alive().run(code, LOCKED, room)
             else:
-                said = self.timed(lambda kernel, seconds: kernel.run(code, seconds), CELL)
+                said = self.timed(lambda kernel, seconds: kernel.run(code, seconds, room), CELL)
         except (KernelGoneError, TimeoutError) as gone:
             self.close()
             said = [error(type(gone).__name__, str(gone))]
-            if isinstance(gone, TimeoutError) and ours:  # which is not waited for often
-                self.budget -= LOCKED
-            elif isinstance(gone, TimeoutError):  # which is not run again
+            if isinstance(gone, TimeoutError) and not ours:  # which is not run again
                 code = ""
+        self.room -= len(json.dumps(said))
         if ours:
+            if time.monotonic() - start > LOCKED:  # which is not waited for often
+                self.budget -= LOCKED
             self.locked.append(code)
         elif part == "answer":  # if the kernel died, perhaps of what an earlier cell had left
             self.answer = code

@@ -2,19 +2,7 @@
 
 An exercise is a directive `exercise` (or `exercise-start` to `exercise-end`, where its statement
 holds fences) with a label, and a `solution` (or `solution-start` to `solution-end`) of that label.
-Every code cell inside has one role, as a tag:
-
-    given        what the student gets: data, a function with a mistake in it
-    solution     a right answer
-    test         asserts on the answer; each is worth its `points` (1 if it says none)
-    hidden-test  the same, for marking only; tagged remove-cell too
-
-A cell elsewhere in the chapter that the exercises need is tagged `setup`. An exercise without a
-solution cell asks for free text: each bullet of its solution is a point of the rubric.
-
-A given cell that says `VARIANT = 1` holds numbers for 1, 2 and 3; the release writes another number
-into that line, and solution and tests follow from it. A hidden test draws from the seed
-`globals().get("SEED", 0)`: marking sets SEED, twice, and every test has to pass with both.
+Every code cell inside has one role, as a tag; book/teaching.md says which, for those who write one.
 """
 
 from __future__ import annotations
@@ -96,12 +84,8 @@ def bindings(code: str) -> list[str]:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.append(node.name)
         elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
-            found = [
-                n.id
-                for n in ast.walk(node)
-                if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-            ]
-            names += found
+            found = (item for item in ast.walk(node) if isinstance(item, ast.Name))
+            names += [name.id for name in found if isinstance(name.ctx, ast.Store)]
     return list(dict.fromkeys(names))
 
 
@@ -160,15 +144,15 @@ def read(path: Path) -> Chapter:
                 setattr(exercise, part, f"{so_far}\n\n{body}".strip())
     for exercise in exercises.values():
         label = exercise.label
+        what = ""
         if exercise.of("solution") and not exercise.of("test"):
-            raise fail(f"{label} has a solution and no cell tagged test", f":label: {label}")
-        if exercise.of("test") and not exercise.answers:
-            raise fail(
-                f"the statement of {label} names in backticks nothing that its solution binds",
-                f":label: {label}",
-            )
-        if not exercise.points:
-            raise fail(f"{label} has neither a test nor a rubric of bullets", f":label: {label}")
+            what = f"{label} has a solution and no cell tagged test"
+        elif exercise.of("test") and not exercise.answers:
+            what = f"the statement of {label} names in backticks nothing that its solution binds"
+        elif not exercise.points:
+            what = f"{label} has neither a test nor a rubric of bullets"
+        if what:
+            raise fail(what, f":label: {label}")
     chapter.exercises = list(exercises.values())
     return chapter
 

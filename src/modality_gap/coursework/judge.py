@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import builtins
 import importlib
+import io
 import json
 import os
 import pickle
@@ -181,14 +182,26 @@ def judge(order: dict[str, Any], space: types.ModuleType, wire: Wire) -> str:
 FUNCTION = object()
 
 
+class Sender(pickle.Pickler):
+    """Sends of a tensor its own elements, not those of the tensor that it is a part of."""
+
+    def reducer_override(self, value: Any) -> Any:
+        """A copy of what is a part."""
+        if type(value) is torch.Tensor and value.untyped_storage().nbytes() > value.nbytes:
+            own = value.detach().clone(memory_format=torch.contiguous_format)
+            return own.requires_grad_(value.requires_grad).__reduce_ex__(4)
+        return NotImplemented
+
+
 def function(wire: Wire, name: str, inplace: list[int]) -> Callable[..., Any]:
     """A function of the student's, to be called from here."""
 
     def proxy(*arguments: Any, **named: Any) -> Any:
         state = random.getstate(), np.random.get_state(), torch.get_rng_state()
-        sent = pickle.dumps((arguments, named, state))
+        sent = io.BytesIO()
+        Sender(sent).dump((arguments, named, state))
         targets = {position: arguments[position] for position in inplace}
-        return hear(wire, name, base64.b64encode(sent).decode("ascii"), targets)
+        return hear(wire, name, base64.b64encode(sent.getvalue()).decode("ascii"), targets)
 
     proxy.__name__ = name
     return proxy

@@ -18,17 +18,25 @@ from .execute import role
 from .source import WRITE_HERE
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>The class</title>
-<style>body{{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}}
-table{{border-collapse:collapse}}td,th{{border:1px solid #999;padding:.2rem .5rem;text-align:left}}
-pre{{white-space:pre-wrap;background:#f2f2f2;padding:.5rem}}.two{{display:flex;gap:1rem}}
-.two>*{{flex:1;min-width:0}}</style>{body}</html>"""
+<meta name="viewport" content="width=device-width"><style>
+body{{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}}
+table{{border-collapse:collapse;display:block;overflow-x:auto}}
+td,th{{border:1px solid #999;padding:.2rem .5rem;text-align:left}}
+pre{{white-space:pre-wrap;overflow-wrap:anywhere;background:#f2f2f2;padding:.5rem;margin:.5rem 0}}
+.two{{display:flex;gap:0 1rem;flex-wrap:wrap}}.two>*{{flex:1 1 18rem;min-width:0}}
+</style>{body}</html>"""
+
+
+def gradebook(course: Path) -> Gradebook:
+    """nbgrader's database of the course."""
+    return Gradebook(f"sqlite:///{course / 'gradebook.db'}", "modality-gap")
 
 
 def marks(course: Path) -> pd.DataFrame:
     """A row for each student and exercise: student, name, chapter, exercise, points, of, open
     (still to be marked by hand), messages (of failed tests), answer (of free text), rubric."""
     rows: list[dict[str, Any]] = []
-    with Gradebook(f"sqlite:///{course / 'gradebook.db'}", "modality-gap") as book:
+    with gradebook(course) as book:
         for assignment in book.assignments:
             chapter = assignment.name
             source = cells(course / "source" / chapter / f"{chapter}.ipynb")
@@ -53,7 +61,7 @@ def marks(course: Path) -> pd.DataFrame:
                             "of": grade.max_score,
                             "open": bool(grade.needs_manual_grade),
                             "messages": [re.sub(r"\s*\(seed \d+\)$", "", text) for text in said],
-                            "answer": html.unescape(cell.source) if free and cell else "",
+                            "answer": unfenced(cell.source) if free and cell else "",
                             "rubric": original.source if free else "",
                         }
                     )
@@ -72,6 +80,12 @@ def cells(path: Path) -> dict[str, Any]:
     """The cells of a notebook of ours that nbgrader knows, by their names there."""
     found = nbformat.read(path, as_version=4).cells
     return {cell.metadata.nbgrader.grade_id: cell for cell in found if role(cell)}
+
+
+def unfenced(text: str) -> str:
+    """A free text as it was written; see `execute.verbatim`."""
+    found = re.fullmatch(r"(`{3,})text\n(.*)\n\1", text, re.DOTALL)
+    return found[2] if found else text
 
 
 def grades(table: pd.DataFrame, notes: dict[str, list[str]]) -> str:
@@ -95,8 +109,8 @@ def grades(table: pd.DataFrame, notes: dict[str, list[str]]) -> str:
 
 
 def harmless(value: Any) -> Any:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") else value
+    """Text that no spreadsheet takes for a formula, whichever sign it splits a line at."""
+    return re.sub(r"(^|[,;|\t\r\n])(\s*[=+\-@])", r"\1'\2", value) if type(value) is str else value
 
 
 def worksheet(text: str, totals: dict[str, float], column: str = "") -> str:
@@ -153,7 +167,7 @@ def page(table: pd.DataFrame, notes: dict[str, list[str]]) -> str:
             {"of": "max", "points": "mean", "full": "sum", "none": "sum", "open": "sum"}
         )
         by_exercise.columns = ["of", "mean points", "full marks", "no point", "to mark by hand"]
-        shown = by_exercise.rename_axis(None).to_html(float_format="{:.4g}".format)
+        shown = by_exercise.rename_axis(None).to_html(border=0, float_format="{:.4g}".format)
         body.append(f"<h2>{say(str(chapter))}</h2>{shown}<h3>Most frequent messages</h3><ol>")
         said = part.explode("messages").dropna(subset="messages")
         said = said[["student", "exercise", "messages"]].drop_duplicates()

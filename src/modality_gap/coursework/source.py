@@ -18,7 +18,6 @@ WRITE_HERE = "*Your answer, in place of this line.*"
 CONFIG = """\
 # How nbgrader treats this course; its formgrader reads the file too.
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
-from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbgrader import preprocessors as steps
 
 from modality_gap.coursework.execute import BoxedExecute
@@ -33,16 +32,12 @@ c.GenerateAssignment.preprocessors = [
     steps.SaveCells, steps.ClearHiddenTests, steps.ComputeChecksums, steps.CheckCellMetadata,
 ]
 c.Autograde.autograde_preprocessors = [
-    BoxedExecute, SanitizeHTML, steps.SaveAutoGrades, steps.AssignLatePenalties,
-    steps.CheckCellMetadata,
+    BoxedExecute, steps.SaveAutoGrades, steps.AssignLatePenalties, steps.CheckCellMetadata,
 ]
 c.GenerateFeedback.preprocessors = [
-    steps.GetGrades, steps.ClearHiddenTests, SanitizeHTML, CSSHTMLHeaderPreprocessor,
+    steps.GetGrades, steps.ClearHiddenTests, CSSHTMLHeaderPreprocessor,
 ]
-# No HTML of a student's is live in the teacher's browser. Formgrader shows what marking leaves, and
-# takes this setting only where Jupyter's own configuration has it too.
 c.HTMLExporter.sanitize_html = True
-c.SanitizeHTML.enabled = True
 """
 
 
