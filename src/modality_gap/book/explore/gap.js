@@ -119,7 +119,7 @@ export function curve(set, temperature) {
   };
   const lower = (k, other) => !points[other] || points[k].loss < points[other].loss;
   const others = moves.map((_, k) => k)
-    .filter((k) => k > 0 && k < moves.length - 1 && lower(k, k - 1) && lower(k, k + 1))
+    .filter((k) => k !== best && k > 0 && k < moves.length - 1 && lower(k, k - 1) && lower(k, k + 1))
     .map(refine);
   const minimum = refine(best);
   const second = set.kind === "sphere" ? undefined : others
