@@ -42,7 +42,7 @@ def test_parts_add_up_to_the_whole(seed: int, cut: int) -> None:
 def test_what_is_stored_in_fewer_bits_is_summed_in_float64(
     dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moments, "BLOCK", 7 * 16)
+    monkeypatch.setattr(moments, "WORK", 7 * 16)
     x, y = (unit_rows(300, 16, seed).to(dtype) for seed in (1, 2))
     a, b = x.double().numpy(), y.double().numpy()
     found = sum_up(rows(x), rows(y)).sizes()

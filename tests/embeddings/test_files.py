@@ -81,8 +81,8 @@ def test_one_file_with_both_sides(form: str, tmp_path: Path) -> None:
 def test_shards_are_one_table(
     form: str, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (door, moments):
-        monkeypatch.setattr(module, "BLOCK", 5 * 6)
+    monkeypatch.setattr(door, "BLOCK", 5 * 6)
+    monkeypatch.setattr(moments, "WORK", 5 * 6)
     monkeypatch.setattr(moments, "PIECES", 2)
     monkeypatch.setattr(moments, "PIECE", 17)
     for side, rows in (("img_emb", X), ("text_emb", Y)):
