@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from figure_page import CONTRASTS, DARK, RENDER, wait_for_drawing, watch, write_page
+from figure_page import CONTRASTS, DARK, RENDER, wait_for_drawing, write_page
 from modality_gap.book import explore
 from modality_gap.book.explore import host
 
@@ -33,18 +33,6 @@ def figure(request: pytest.FixtureRequest) -> host.PageWidget:
 @pytest.fixture(scope="module")
 def fragment(figure: host.PageWidget) -> str:
     return figure.page()
-
-
-@pytest.fixture
-def page(browser: Browser, fragment: str, tmp_path: Path) -> Iterator[Page]:
-    """The figure on a page. The test fails on a request, an error, or a dialogue."""
-    tab, complaints = browser.new_page(), []
-    watch(tab, complaints)
-    tab.goto(write_page(tmp_path, fragment))
-    tab.wait_for_selector(".explore-runs")
-    yield tab
-    assert complaints == []
-    tab.close()
 
 
 def test_every_control_and_every_drawing_has_a_name(page: Page) -> None:

@@ -196,18 +196,6 @@ def fragment() -> str:
     return explore.moving_gap().page()
 
 
-@pytest.fixture
-def page(browser: Browser, fragment: str, tmp_path: Path) -> Iterator[Page]:
-    """The default figure on a page. The test fails on a request, an error, or a dialogue."""
-    tab, complaints = browser.new_page(), []
-    watch(tab, complaints)
-    tab.goto(write_page(tmp_path, fragment))
-    tab.wait_for_selector(".explore-runs")
-    yield tab
-    assert complaints == []
-    tab.close()
-
-
 def reading(tab: Page, title: str) -> str:
     """What stands beside the title of a panel, once the drawing has caught up."""
     wait_for_drawing(tab)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ import torch
 from playwright.sync_api import Browser, Page
 
 import modality_gap as mg
-from figure_page import slide, wait_for_drawing, watch, write_page
+from figure_page import slide, wait_for_drawing
 from modality_gap import closing, ranking
 from modality_gap.book import explore
 
@@ -93,17 +92,6 @@ def test_it_tells_what_the_lists_hold() -> None:
 @pytest.fixture(scope="module")
 def fragment() -> str:
     return explore.one_list().page()
-
-
-@pytest.fixture
-def page(browser: Browser, fragment: str, tmp_path: Path) -> Iterator[Page]:
-    tab, complaints = browser.new_page(), []
-    watch(tab, complaints)
-    tab.goto(write_page(tmp_path, fragment))
-    tab.wait_for_selector(".explore-runs")
-    yield tab
-    assert complaints == []
-    tab.close()
 
 
 def readings(tab: Page) -> list[str]:
